@@ -1,0 +1,62 @@
+// What a workflow is to the app and the command line: one manifest, found by folder. It knows no workflow by name.
+import type { ComponentType } from "react";
+import type { ParamSpec, ParamValues } from "../base/params";
+
+/** What a session command gets beside its parameters. */
+export interface CommandContext {
+  signal: AbortSignal;
+  /** Progress: done of total in any unit, and a short present-tense phrase. */
+  report(progress: Progress): void;
+}
+export interface Progress {
+  done: number;
+  total: number;
+  /** "Searching block masses, layer 3 of 8" */
+  what: string;
+  /** Partial result of the command, when it has one that is worth showing. */
+  partial?: unknown;
+}
+
+/** Files and output folder as the command line sees them; a workflow's commands never touch Node directly. */
+export interface CommandHost {
+  /** Opens a file for reading by slices. */
+  open(path: string): Promise<import("../formats/source").ByteSource>;
+  write(path: string, bytes: Uint8Array): Promise<void>;
+  /** Asks for a GPU of its own, opened through the device gate. */
+  gpu(): Promise<import("../gpu/gpu").Gpu>;
+}
+
+/** One command of `npm run job -- <workflow> <command>`. The value it returns is printed as JSON. */
+export interface Command<S extends ParamSpec = ParamSpec> {
+  summary: string;
+  params: S;
+  /** Names of positional files, e.g. ["FILE"]. */
+  files: readonly string[];
+  run(args: { params: ParamValues<S>; files: readonly string[] }, host: CommandHost, context: CommandContext): Promise<object>;
+}
+
+export interface PanelProps {
+  params: ParamValues;
+  setParams(change: Partial<ParamValues>): void;
+}
+
+export interface Workflow {
+  /** Equals the folder name. */
+  id: string;
+  title: string;
+  /** One sentence for the gallery card. */
+  summary: string;
+  paper: { title: string; authors: string; link: string; claim: string };
+  params: ParamSpec;
+  panel: () => Promise<{ default: ComponentType<PanelProps> }>;
+  commands: () => Promise<{ commands: Readonly<Record<string, Command>> }>;
+}
+
+/** Checks nothing at run time: the type is the contract. */
+export function defineWorkflow(workflow: Workflow): Workflow {
+  return workflow;
+}
+/** Keeps the parameter types of a command while storing it among others. */
+export function defineCommand<S extends ParamSpec>(command: Command<S>): Command {
+  return command as unknown as Command;
+}
