@@ -1,0 +1,128 @@
+// Storage buffers with reuse and live counts. It allocates and recycles; who owns what is decided in tensor/.
+import { assert, TesseraError } from "../base/errors";
+import { formatBytes } from "../base/stats";
+
+/** One pooled buffer in use. `bytes` is what was asked (rounded up to 4), `capacity` what the buffer holds. */
+export interface Allocation {
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+  readonly capacity: number;
+  references: number;
+}
+
+export interface PoolStats {
+  liveBuffers: number;
+  liveBytes: number;
+  /** Live and free buffers together: what the device really holds. */
+  allocatedBytes: number;
+}
+
+const STORAGE_COPY = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
+const GUARD_BYTES = 256;
+
+export class BufferPool {
+  private readonly free = new Map<number, GPUBuffer[]>();
+  private pending: Promise<void>[] = [];
+  /** Buffers whose allocation failed: never handed out again. */
+  private readonly broken = new WeakSet<GPUBuffer>();
+  private liveBuffers = 0;
+  private liveBytes = 0;
+  private allocatedBytes = 0;
+  /**
+   * Checks set this to fill each handed-out buffer with a pattern. Every binding then also ends with a guard band,
+   * and a kernel that reads what it never wrote, or writes past its tensor, is caught.
+   */
+  poison: ((allocation: Allocation) => void) | undefined;
+
+  constructor(private readonly device: GPUDevice) {}
+
+  stats(): PoolStats {
+    return { liveBuffers: this.liveBuffers, liveBytes: this.liveBytes, allocatedBytes: this.allocatedBytes };
+  }
+
+  /** Bytes of guard band behind the data of each binding. */
+  get guardBytes(): number {
+    return this.poison ? GUARD_BYTES : 0;
+  }
+
+  /** A buffer of at least `bytes`; its content is undefined. @throws TesseraError `buffer-too-large` beyond the limits. */
+  acquire(bytes: number, label: string): Allocation {
+    const asked = Math.max(16, Math.ceil(bytes / 4) * 4);
+    const limit = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+    if (asked > limit) {
+      throw new TesseraError(
+        "buffer-too-large",
+        `${label}: one tensor of ${formatBytes(asked)} was asked for, but this device binds at most ${formatBytes(limit)}. Use a smaller size or split it.`,
+        { asked, limit, label },
+      );
+    }
+    const capacity = Math.min(sizeClass(asked + this.guardBytes), Math.max(limit, asked + this.guardBytes));
+    const buffer = this.free.get(capacity)?.pop() ?? this.create(capacity, label, asked);
+    this.liveBuffers++;
+    this.liveBytes += capacity;
+    const allocation = { buffer, bytes: asked, capacity, references: 1 };
+    this.poison?.(allocation);
+    return allocation;
+  }
+
+  /** Adds an owner. */
+  retain(allocation: Allocation): Allocation {
+    assert(allocation.references > 0, "a freed buffer was retained");
+    allocation.references++;
+    return allocation;
+  }
+
+  /** Drops an owner; the last one returns the buffer for reuse. Safe while recorded work still uses it: order is kept. */
+  release(allocation: Allocation): void {
+    assert(allocation.references > 0, "a buffer was freed twice");
+    if (--allocation.references > 0) return;
+    this.liveBuffers--;
+    this.liveBytes -= allocation.capacity;
+    if (this.broken.has(allocation.buffer)) return;
+    const list = this.free.get(allocation.capacity) ?? [];
+    list.push(allocation.buffer);
+    this.free.set(allocation.capacity, list);
+  }
+
+  /** Destroys all free buffers. Call only when no recorded work is outstanding. */
+  trim(): void {
+    for (const [capacity, buffers] of this.free) {
+      for (const buffer of buffers) buffer.destroy();
+      this.allocatedBytes -= capacity * buffers.length;
+    }
+    this.free.clear();
+  }
+
+  /** Waits until the device has confirmed every allocation. @throws TesseraError `out-of-memory`. */
+  async confirm(): Promise<void> {
+    const pending = this.pending;
+    this.pending = [];
+    await Promise.all(pending);
+  }
+
+  private create(capacity: number, label: string, asked: number): GPUBuffer {
+    this.device.pushErrorScope("out-of-memory");
+    const buffer = this.device.createBuffer({ size: capacity, usage: STORAGE_COPY, label });
+    this.allocatedBytes += capacity;
+    const check = this.device.popErrorScope().then((error) => {
+      if (!error) return;
+      this.allocatedBytes -= capacity;
+      this.broken.add(buffer);
+      throw new TesseraError(
+        "out-of-memory",
+        `${label}: the device has no room for another ${formatBytes(asked)}; Tessera holds ${formatBytes(this.allocatedBytes)} of it. Choose a smaller size, or close other tabs that use the GPU.`,
+        { asked, allocated: this.allocatedBytes, label },
+      );
+    });
+    check.catch(() => {});
+    this.pending.push(check);
+    return buffer;
+  }
+}
+
+/** Rounds up to one of eight steps per power of two, so that near sizes share buffers and waste stays below 1/8. */
+export function sizeClass(bytes: number): number {
+  if (bytes <= 256) return 256;
+  const step = 2 ** Math.max(8, Math.floor(Math.log2(bytes)) - 3);
+  return Math.ceil(bytes / step) * step;
+}

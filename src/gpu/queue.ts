@@ -1,0 +1,291 @@
+// Records GPU work and submits it in slices of bounded time. It decides when work runs, never what it computes.
+import { TesseraError, throwIfCancelled } from "../base/errors";
+import type { Compiled, Kernel, PipelineCache } from "./pipelines";
+import type { Allocation, BufferPool } from "./pool";
+import { type Uniforms, writeUniforms } from "./reflect";
+import type { Tuner } from "./tune";
+
+/** One way to compute the same result; an op with several lets the tuner choose by measurement. */
+export interface Variant {
+  name: string;
+  kernel: Kernel;
+  /** Number of workgroups, flat. Kernels compute their index with lib/grid. */
+  groups: number;
+  uniforms: Uniforms;
+}
+
+export interface Dispatch {
+  kind: "dispatch";
+  label: string;
+  variants: readonly Variant[];
+  /** One allocation per storage binding of the kernel, in binding order. */
+  bindings: readonly Allocation[];
+  /** About how many arithmetic operations the whole grid takes; sets the first slice and the progress weight. */
+  work: number;
+  /** Shape class for the tuner: dispatches of one class share the winner. */
+  shapeClass: string;
+}
+interface Write {
+  kind: "write";
+  target: Allocation;
+  offset: number;
+  data: Uint8Array;
+}
+interface Copy {
+  kind: "copy";
+  source: Allocation;
+  sourceOffset: number;
+  target: Allocation;
+  targetOffset: number;
+  bytes: number;
+}
+interface Clear {
+  kind: "clear";
+  target: Allocation;
+}
+export type Recorded = Dispatch | Write | Copy | Clear;
+
+export interface FlushOptions {
+  signal?: AbortSignal;
+  /** Called after each submit that finished: share of the recorded work done, in [0, 1]. */
+  progress?(share: number): void;
+}
+
+export interface QueueCounters {
+  dispatches: number;
+  submits: number;
+  bytesWritten: number;
+  bytesRead: number;
+}
+
+const UNIFORM_SLOT = 256;
+const UNIFORM_SLOTS = 256;
+const UNIFORM_COPY = 0x40 | 0x8; // UNIFORM | COPY_DST
+/** Assumed before anything was measured: slower than any adapter seen, so that the first slice is always short. */
+const SLOWEST_MS_PER_OPERATION = 1 / 1e5;
+/** Submits with fewer operations say more about overhead than about speed. */
+const MEASURABLE_WORK = 1e6;
+const MAX_DIMENSION = 65_535;
+
+export class WorkQueue {
+  readonly counters: QueueCounters = { dispatches: 0, submits: 0, bytesWritten: 0, bytesRead: 0 };
+  /** Longest planned submit. */
+  sliceMs = 80;
+  private recorded: Recorded[] = [];
+  private tail: Promise<void> = Promise.resolve();
+  private readonly rates = new Map<string, number>();
+  private readonly uniformBuffer: GPUBuffer;
+  private readonly uniformBytes = new ArrayBuffer(UNIFORM_SLOT * UNIFORM_SLOTS);
+  private readonly uniformView = new DataView(this.uniformBytes);
+  private slot = 0;
+  private encoder: GPUCommandEncoder | undefined;
+  private pass: GPUComputePassEncoder | undefined;
+  private plannedMs = 0;
+  private plannedWork = 0;
+  /** Milliseconds per operation over whole submits: the guess for kernels that were never timed alone. */
+  private generalRate: number | undefined;
+  private inFlight: Promise<number>[] = [];
+  private lastDone = 0;
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly pool: BufferPool,
+    private readonly pipelines: PipelineCache,
+    private readonly tuner: Tuner,
+    private readonly guard: <V>(work: Promise<V>) => Promise<V>,
+  ) {
+    this.uniformBuffer = device.createBuffer({ size: UNIFORM_SLOT * UNIFORM_SLOTS, usage: UNIFORM_COPY, label: "uniforms" });
+  }
+
+  /** Adds work; nothing runs until `flush`. Recorded order is execution order. */
+  record(item: Recorded): void {
+    this.recorded.push(item);
+  }
+
+  /**
+   * Compiles what is missing, tunes what is new, and submits all recorded work in slices. Resolves when the last
+   * slice is submitted (not finished) unless a signal or progress callback is given, then when it is finished.
+   * @throws TesseraError `cancelled` (the rest of the recorded work is dropped), `out-of-memory`, `shader`, `device-lost`.
+   */
+  flush(options: FlushOptions = {}): Promise<void> {
+    const batch = this.recorded;
+    this.recorded = [];
+    const run = this.tail.then(() => this.guard(this.execute(batch, options)));
+    this.tail = run.catch(() => {});
+    return run;
+  }
+
+  /** Flushes and waits for the device to finish. */
+  async finish(options: FlushOptions = {}): Promise<void> {
+    await this.flush(options);
+    await this.guard(this.device.queue.onSubmittedWorkDone());
+  }
+
+  private async execute(batch: readonly Recorded[], options: FlushOptions): Promise<void> {
+    await this.pool.confirm();
+    const watched = options.signal !== undefined || options.progress !== undefined;
+    const total = batch.reduce((sum, item) => sum + (item.kind === "dispatch" ? item.work : 0), 0) || 1;
+    let done = 0;
+    try {
+      for (const item of batch) {
+        throwIfCancelled(options.signal);
+        if (item.kind === "write") this.write(item);
+        else if (item.kind === "copy") this.copy(item);
+        else if (item.kind === "clear") this.clear(item);
+        else {
+          await this.dispatch(item, options, (share) => options.progress?.((done + share * item.work) / total));
+          done += item.work;
+        }
+      }
+      void this.submit();
+      if (watched) {
+        await Promise.all(this.inFlight);
+        options.progress?.(1);
+      }
+    } catch (error) {
+      void this.submit();
+      throw error;
+    }
+  }
+
+  private async dispatch(item: Dispatch, options: FlushOptions, progress: (share: number) => void): Promise<void> {
+    const variant = item.variants.length === 1 ? item.variants[0] : await this.choose(item);
+    const compiled = this.pipelines.peek(variant.kernel) ?? (await this.pipelines.get(variant.kernel));
+    const perGroup = item.work / Math.max(1, variant.groups);
+    const rateKey = variant.kernel.key;
+    const layout = variant.kernel.reflection.uniform;
+    const sliceable = layout?.fields.has("first_group") ?? false;
+    const guess = Math.min(SLOWEST_MS_PER_OPERATION, (this.generalRate ?? SLOWEST_MS_PER_OPERATION) * 4);
+    const planned = item.work * (this.rates.get(rateKey) ?? guess);
+    if (planned <= this.sliceMs || !sliceable) {
+      if (this.plannedMs + planned > this.sliceMs) await this.submitBounded();
+      this.encode(compiled, item, variant, 0, variant.groups);
+      this.plannedMs += planned;
+      this.plannedWork += item.work;
+      return;
+    }
+    await this.submitBounded();
+    let first = 0;
+    while (first < variant.groups) {
+      throwIfCancelled(options.signal);
+      const rate = this.rates.get(rateKey);
+      const budget = rate === undefined ? this.sliceMs / 4 : this.sliceMs;
+      const fit = Math.floor(budget / (perGroup * (rate ?? guess)));
+      const count = Math.min(variant.groups - first, Math.max(1, fit));
+      this.encode(compiled, item, variant, first, count);
+      const learned = this.submit().then((ms) => this.learn(rateKey, ms / (count * perGroup)));
+      if (rate === undefined) await learned;
+      else await this.bound();
+      first += count;
+      progress(first / variant.groups);
+    }
+  }
+
+  private learn(key: string, rate: number): void {
+    const old = this.rates.get(key);
+    this.rates.set(key, old === undefined ? rate : old * 0.5 + rate * 0.5);
+  }
+
+  private async choose(item: Dispatch): Promise<Variant> {
+    return this.tuner.choose(item, async (variant, share) => {
+      // Timed on the real operands: the output is overwritten by the winner afterwards.
+      const compiled = await this.pipelines.get(variant.kernel);
+      void this.submit();
+      await this.device.queue.onSubmittedWorkDone();
+      const groups = Math.max(1, Math.ceil(variant.groups * share));
+      const started = performance.now();
+      this.encode(compiled, item, variant, 0, groups);
+      void this.submit();
+      await this.device.queue.onSubmittedWorkDone();
+      return (performance.now() - started) * (variant.groups / groups);
+    });
+  }
+
+  private encode(compiled: Compiled, item: Dispatch, variant: Variant, first: number, count: number): void {
+    if (count === 0) return;
+    if (this.slot === UNIFORM_SLOTS) void this.submit();
+    const { reflection, file } = variant.kernel;
+    if (item.bindings.length !== reflection.storage.length) {
+      throw new TesseraError("bindings", `${item.label}: the kernel has ${reflection.storage.length} storage bindings, ${item.bindings.length} were given: shaders/${file}`);
+    }
+    const entries: GPUBindGroupEntry[] = reflection.storage.map((s, i) => ({
+      binding: s.binding,
+      resource: { buffer: item.bindings[i].buffer, size: item.bindings[i].bytes + this.pool.guardBytes },
+    }));
+    if (reflection.uniform) {
+      const filled: Record<string, number | readonly number[]> = { ...variant.uniforms };
+      if (reflection.uniform.fields.has("first_group")) filled.first_group = first;
+      if (reflection.uniform.fields.has("groups")) filled.groups = first + count;
+      writeUniforms(reflection.uniform, filled, this.uniformView, this.slot * UNIFORM_SLOT, file);
+      const resource = { buffer: this.uniformBuffer, offset: this.slot * UNIFORM_SLOT, size: reflection.uniform.bytes };
+      entries.push({ binding: reflection.uniform.binding, resource });
+      this.slot++;
+    }
+    const rows = Math.ceil(count / MAX_DIMENSION);
+    this.encoder ??= this.device.createCommandEncoder();
+    this.pass ??= this.encoder.beginComputePass();
+    this.pass.setPipeline(compiled.pipeline);
+    this.pass.setBindGroup(0, this.device.createBindGroup({ layout: compiled.layout, entries }));
+    this.pass.dispatchWorkgroups(Math.ceil(count / rows), rows);
+    this.counters.dispatches++;
+  }
+
+  private write(item: Write): void {
+    void this.submit(); // writeBuffer takes its place in the queue now, so earlier work must be there already
+    this.device.queue.writeBuffer(item.target.buffer, item.offset, item.data as Uint8Array<ArrayBuffer>);
+    this.counters.bytesWritten += item.data.byteLength;
+  }
+
+  private copy(item: Copy): void {
+    this.endPass();
+    this.encoder ??= this.device.createCommandEncoder();
+    this.encoder.copyBufferToBuffer(item.source.buffer, item.sourceOffset, item.target.buffer, item.targetOffset, item.bytes);
+  }
+
+  private clear(item: Clear): void {
+    this.endPass();
+    this.encoder ??= this.device.createCommandEncoder();
+    this.encoder.clearBuffer(item.target.buffer, 0, item.target.bytes);
+  }
+
+  private endPass(): void {
+    this.pass?.end();
+    this.pass = undefined;
+  }
+
+  /** Submits what is encoded; resolves to the milliseconds the device spent on it. */
+  private submit(): Promise<number> {
+    this.endPass();
+    const work = this.plannedWork;
+    this.plannedMs = 0;
+    this.plannedWork = 0;
+    if (!this.encoder) return Promise.resolve(0);
+    if (this.slot) this.device.queue.writeBuffer(this.uniformBuffer, 0, this.uniformBytes, 0, this.slot * UNIFORM_SLOT);
+    this.slot = 0;
+    const submitted = performance.now();
+    this.device.queue.submit([this.encoder.finish()]);
+    this.encoder = undefined;
+    this.counters.submits++;
+    const done = this.device.queue.onSubmittedWorkDone().then(() => {
+      const now = performance.now();
+      const ms = now - Math.max(submitted, this.lastDone);
+      this.lastDone = now;
+      this.inFlight.splice(this.inFlight.indexOf(done), 1);
+      if (work > MEASURABLE_WORK) this.generalRate = (ms / work + (this.generalRate ?? ms / work)) / 2;
+      return ms;
+    });
+    done.catch(() => {}); // a lost device is reported by whoever waits
+    this.inFlight.push(done);
+    return done;
+  }
+
+  private async submitBounded(): Promise<void> {
+    void this.submit();
+    await this.bound();
+  }
+
+  /** At most two submits in flight: the page stays alive and a cancel takes effect soon. */
+  private async bound(): Promise<void> {
+    while (this.inFlight.length > 1) await this.inFlight[0];
+  }
+}
