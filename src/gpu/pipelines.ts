@@ -78,7 +78,9 @@ export class PipelineCache {
   private async compile(kernel: Kernel): Promise<Compiled> {
     const { device } = this;
     const { storage, uniform, entry } = kernel.reflection;
+    device.pushErrorScope("validation"); // a broken shader is reported below, with the author's lines
     const module = device.createShaderModule({ code: kernel.linked.text, label: kernel.file });
+    void device.popErrorScope().catch(() => {});
     const info = await module.getCompilationInfo();
     const errors = info.messages.filter((m) => m.type === "error");
     if (errors.length) throw shaderError(kernel, errors);

@@ -215,7 +215,7 @@ function compare(got: ArrayLike<number>, expected: Float64Array, bound: Bound, w
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(got[i] - expected[i]);
     if (error === 0) continue;
-    const allowed = bound.rel * Math.abs(expected[i]) + bound.scaled * scale;
+    const allowed = bound.rel * Math.abs(expected[i]) + bound.scaled * scale + (bound.abs ?? 0);
     const ratio = error / allowed;
     if (!(ratio <= 1)) {
       return failed(`${what}[${i}] is ${got[i]}, the reference says ${expected[i]}: ${ratio.toPrecision(3)} times the bound`);

@@ -39,10 +39,12 @@ export interface Reject<A> {
   says: string;
 }
 
-/** |got - reference| ≤ rel·|reference| + scaled·max|reference|, elementwise. `why` derives it from the arithmetic. */
+/** |got - reference| ≤ rel·|reference| + scaled·max|reference| + abs, elementwise. `why` derives it from the arithmetic. */
 export interface Bound {
   rel: number;
   scaled: number;
+  /** Absolute part: the spacing of subnormals, for results that come near zero in f16. */
+  abs?: number;
   why: string;
 }
 
