@@ -81,6 +81,8 @@ export interface OpSpec<A> {
   summary: string;
   /** Names of the inputs in order, as they appear in messages. */
   inputs: readonly string[];
+  /** Takes one or more inputs of the one kind that `inputs` names (concat). */
+  variadic?: true;
   /** Names of the kernel variants of the main dispatch; the suite forces each and compares. */
   variants: readonly string[];
   /** Shapes and types of the outputs; throws a `TesseraError` that names what was got. */
@@ -115,7 +117,7 @@ export function withObserver<R>(next: Observer | undefined, body: () => R): R {
 /** Makes a callable op of a record. Calling it checks shapes, allocates outputs in the current scope and records work. */
 export function defineOp<A>(spec: OpSpec<A>): Op<A> {
   const call = (inputs: readonly Tensor[], attrs: A): Tensor[] => {
-    if (inputs.length !== spec.inputs.length) {
+    if (spec.variadic ? inputs.length === 0 : inputs.length !== spec.inputs.length) {
       throw new TesseraError("arguments", `${spec.name}: ${spec.inputs.length} inputs are needed (${spec.inputs.join(", ")}), got ${inputs.length}`);
     }
     const gpu = inputs[0].gpu;
