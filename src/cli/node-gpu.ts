@@ -10,7 +10,7 @@ export type NodeAdapter = "auto" | "lavapipe" | "swiftshader";
 export interface NodeGpu {
   /** What `navigator.gpu` is in a browser; hand it to `openGpu`. */
   gpu: GPU;
-  /** Which driver was taken: `system` is whatever the Vulkan loader, Metal or Direct3D found by itself. */
+  /** Which software driver answered, or `system` for a real GPU behind Vulkan, Metal or Direct3D. */
   driver: "system" | "lavapipe" | "swiftshader";
   /** One line for a person: adapter name and how it was found. */
   description: string;
@@ -32,6 +32,9 @@ const INSTALL: Readonly<Record<SoftwareDriver, string>> = {
   swiftshader:
     "install Chromium, which carries SwiftShader (Debian: chromium and libvulkan1), or set VK_DRIVER_FILES to a vk_swiftshader_icd.json",
 };
+
+/** What the user had set before any of our own choices. */
+const userDrivers = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
 
 const opened = new Map<string, Promise<NodeGpu>>();
 
@@ -62,12 +65,15 @@ async function open(wanted: NodeAdapter): Promise<NodeGpu> {
   process.env.XDG_RUNTIME_DIR ||= tmpdir(); // Mesa complains on every run without one
   if (wanted !== "auto") return openSoftware(wanted);
 
+  if (isMainThread && !userDrivers) {
+    delete process.env.VK_DRIVER_FILES;
+    delete process.env.VK_ICD_FILENAMES;
+  }
   const found = await tryDriver("system", undefined);
   if (found) return found;
-  const setByUser = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
-  if (process.platform !== "linux" || setByUser) {
-    const hint = setByUser
-      ? `Check the driver file that VK_DRIVER_FILES or VK_ICD_FILENAMES names: ${setByUser}`
+  if (process.platform !== "linux" || userDrivers) {
+    const hint = userDrivers
+      ? `Check the driver file that VK_DRIVER_FILES or VK_ICD_FILENAMES names: ${userDrivers}`
       : "Update the graphics driver.";
     throw new TesseraError("gpu-no-adapter", `Dawn (WebGPU for Node) found no GPU. ${hint}`);
   }
@@ -111,9 +117,8 @@ function driverFiles(driver: SoftwareDriver): string[] {
   const playwright = listed(downloaded, (name) => name.startsWith("chromium")).flatMap((folder) =>
     listed(folder, (name) => name.startsWith("chrome")),
   );
-  const fromUser = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES ?? "";
   return [
-    ...fromUser.split(":"),
+    ...(userDrivers ?? "").split(":"),
     ...[...BROWSER_FOLDERS, ...playwright].map((folder) => `${folder}/vk_swiftshader_icd.json`),
   ].filter((file) => file.endsWith("vk_swiftshader_icd.json") && existsSync(file));
 }
@@ -144,12 +149,17 @@ async function tryDriver(driver: NodeGpu["driver"], file: string | undefined): P
   if (!adapter) return undefined;
   const { description, device, vendor } = adapter.info;
   const name = description || device || vendor || "unnamed adapter";
-  const expected = { system: /./, lavapipe: /llvmpipe|lavapipe/i, swiftshader: /swiftshader/i }[driver];
-  if (!expected.test(`${name} ${device} ${adapter.info.architecture}`)) return undefined;
+  const words = `${name} ${device} ${adapter.info.architecture}`;
+  const answered = /llvmpipe|lavapipe/i.test(words)
+    ? "lavapipe"
+    : /swiftshader/i.test(words)
+      ? "swiftshader"
+      : "system";
+  if (driver !== "system" && answered !== driver) return undefined;
   return {
     gpu,
-    driver,
-    description: `${name} through Dawn in Node (${file ? `${driver}: ${file}` : "system driver"})`,
+    driver: answered,
+    description: `${name} through Dawn in Node (${file ?? "the system's own driver"})`,
   };
 }
 
