@@ -1,10 +1,11 @@
 // What crosses between page and worker. Types only, and the list of buffers that move instead of being copied.
 import type { ErrorRecord } from "../base/errors";
-import type { Progress, TaskContext } from "../base/task";
+import type { Progress } from "../base/task";
 
 /** A service is a record of methods; an interface in a workflow's `protocol.ts` states them. */
 export type ServiceShape<S> = {
-  [Name in keyof S]: (params: never, context: TaskContext) => Promise<unknown>;
+  // `never` accepts a context with any table of events.
+  [Name in keyof S]: (params: never, context: never) => Promise<unknown>;
 };
 export type ParamsOf<S, Name extends keyof S> = S[Name] extends (params: infer P, ...rest: never[]) => unknown
   ? P

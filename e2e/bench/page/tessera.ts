@@ -1,0 +1,46 @@
+// Our own engine as a contestant: the shipped ops, nothing special.
+import type { Gpu } from "../../../src/gpu/gpu";
+import { attention } from "../../../src/ops/attention";
+import { layerNorm } from "../../../src/ops/layer-norm";
+import { matmul } from "../../../src/ops/matmul";
+import { softmax } from "../../../src/ops/softmax";
+import { scoped } from "../../../src/tensor/scope";
+import { type Tensor, upload } from "../../../src/tensor/tensor";
+import type { BenchCase, Contestant } from "./contestant";
+
+function build(gpu: Gpu, item: BenchCase): { operands: Tensor[]; apply: () => Tensor } {
+  const [a, b, c] = item.dims;
+  const shapes: Record<BenchCase["op"], number[][]> = {
+    matmul: [[a, b], [b, c]],
+    softmax: [[a, b]],
+    layernorm: [[a, b], [b], [b]],
+    attention: [[a, b, c], [a, b, c], [a, b, c]],
+  };
+  const operands = item.inputs.map((values, i) => upload(gpu, values, shapes[item.op][i]));
+  const [x, y, z] = operands;
+  const apply = {
+    matmul: () => matmul(x, y),
+    softmax: () => softmax(x),
+    layernorm: () => layerNorm(x, y, z),
+    attention: () => attention(x, y, z).out,
+  }[item.op];
+  return { operands, apply };
+}
+
+export function tesseraContestant(gpu: Gpu): Contestant {
+  return {
+    name: "tessera",
+    async prepare(item) {
+      const { operands, apply } = build(gpu, item);
+      return {
+        run: () =>
+          scoped(gpu, async () => {
+            apply();
+            await gpu.queue.finish();
+          }),
+        result: () => scoped(gpu, () => apply().readFloats()),
+        dispose: () => operands.forEach((t) => t.free()),
+      };
+    },
+  };
+}

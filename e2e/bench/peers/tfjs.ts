@@ -1,0 +1,54 @@
+// TensorFlow.js (WebGPU back end) as a contestant. It has no fused attention: the composite is what a user writes.
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops";
+import "@tensorflow/tfjs-backend-webgpu";
+import type { BenchCase, Contestant } from "../page/contestant";
+
+function build(item: BenchCase): { operands: tf.Tensor[]; apply: () => tf.Tensor } {
+  const [a, b, c] = item.dims;
+  const shapes: Record<BenchCase["op"], number[][]> = {
+    matmul: [[a, b], [b, c]],
+    softmax: [[a, b]],
+    layernorm: [[a, b], [b], [b]],
+    attention: [[a, b, c], [a, b, c], [a, b, c]],
+  };
+  const operands = item.inputs.map((values, i) => tf.tensor(values, shapes[item.op][i]));
+  const [x, y, z] = operands;
+  const apply = {
+    matmul: () => tf.matMul(x, y),
+    softmax: () => tf.softmax(x),
+    layernorm: () => {
+      const { mean, variance } = tf.moments(x, -1, true);
+      return x.sub(mean).div(variance.add(1e-5).sqrt()).mul(y).add(z);
+    },
+    attention: () => tf.matMul(tf.softmax(tf.matMul(x, y, false, true).mul(1 / Math.sqrt(c))), z),
+  }[item.op];
+  return { operands, apply };
+}
+
+export async function contestant(): Promise<Contestant> {
+  if (!(await tf.setBackend("webgpu"))) throw new Error("the webgpu back end did not start");
+  await tf.ready();
+  const device = (tf.backend() as unknown as { device: GPUDevice; submitQueue(): void });
+  return {
+    name: "TensorFlow.js",
+    async prepare(item) {
+      const { operands, apply } = build(item);
+      return {
+        async run() {
+          const out = tf.tidy(apply);
+          device.submitQueue();
+          await device.device.queue.onSubmittedWorkDone();
+          out.dispose();
+        },
+        async result() {
+          const out = tf.tidy(apply);
+          const values = (await out.data()) as Float32Array;
+          out.dispose();
+          return values;
+        },
+        dispose: () => tf.dispose(operands),
+      };
+    },
+  };
+}
