@@ -6,6 +6,7 @@ import { empty, type Tensor, upload } from "../tensor/tensor";
 import { type Gpu, openGpu } from "./gpu";
 import { kernel } from "./pipelines";
 import type { Variant } from "./queue";
+import { profileWork } from "./profile";
 import { timeWork } from "./timing";
 
 const spin = {
@@ -168,5 +169,19 @@ test("timeWork measures more work as longer", async () => {
     const time = (rounds: number) => timeWork(gpu, () => addOne(x, rounds, 64 * 256).free(), { rounds: 3, minMs: 5 });
     const [short, long] = [await time(10), await time(20_000)];
     expect(long.ms).toBeGreaterThan(short.ms * 3);
+  });
+});
+
+test("timestamps give the device time of each label", async () => {
+  await scoped(gpu, async () => {
+    const n = 64 * 512;
+    const x = upload(gpu, new Float32Array(n), [n]);
+    const times = await profileWork(gpu, () => {
+      addOne(x, 2000, n);
+      addOne(x, 2000, n);
+    });
+    expect(gpu.has("timestamp-query")).toBe(true); // both software adapters have it
+    expect(times?.map((t) => [t.label, t.dispatches])).toEqual([["spin", 2]]);
+    expect(times?.[0].ms).toBeGreaterThan(0);
   });
 });

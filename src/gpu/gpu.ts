@@ -46,14 +46,22 @@ export async function openGpu(source: GPU | undefined, options: OpenGpuOptions =
       reason: info.reason ?? "unknown",
     });
   });
-  // Whatever waits on the device must also end when the device does.
-  const guard = <V>(work: Promise<V>): Promise<V> =>
-    Promise.race([
-      work,
-      lost.then((error) => {
-        throw error;
-      }),
-    ]);
+  // Whatever waits on the device must also end when the device does. Not Promise.race: it would keep a reaction on
+  // `lost` for every call ever made.
+  const waiting = new Set<(error: TesseraError) => void>();
+  void lost.then((error) => waiting.forEach((reject) => reject(error)));
+  const guard = async <V>(work: Promise<V>): Promise<V> => {
+    let entry: (error: TesseraError) => void = () => {};
+    const ended = new Promise<never>((_, reject) => {
+      entry = reject;
+    });
+    waiting.add(entry);
+    try {
+      return await Promise.race([isLost ? lost.then((error) => Promise.reject(error)) : work, ended]);
+    } finally {
+      waiting.delete(entry);
+    }
+  };
 
   const pool = new BufferPool(device);
   const pipelines = new PipelineCache(device);

@@ -2,7 +2,8 @@
 import { TesseraError, throwIfCancelled } from "../base/errors";
 import type { Compiled, Kernel, PipelineCache } from "./pipelines";
 import type { Allocation, BufferPool } from "./pool";
-import { type Uniforms, writeUniforms } from "./reflect";
+import type { Profiler } from "./profile";
+import { MAX_UNIFORM_BYTES as UNIFORM_SLOT, type Uniforms, writeUniforms } from "./reflect";
 import type { Tuner } from "./tune";
 
 /** One way to compute the same result; an op with several lets the tuner choose by measurement. */
@@ -58,7 +59,6 @@ export interface QueueCounters {
   bytesRead: number;
 }
 
-const UNIFORM_SLOT = 256;
 const UNIFORM_SLOTS = 256;
 const UNIFORM_COPY = 0x40 | 0x8; // UNIFORM | COPY_DST
 /** Assumed before anything was measured: slower than any adapter seen, so that the first slice is always short. */
@@ -71,6 +71,8 @@ export class WorkQueue {
   readonly counters: QueueCounters = { dispatches: 0, submits: 0, bytesWritten: 0, bytesRead: 0 };
   /** Longest planned submit. */
   sliceMs = 80;
+  /** Set while somebody measures; see profile.ts. */
+  profiler: Profiler | undefined;
   private recorded: Recorded[] = [];
   private tail: Promise<void> = Promise.resolve();
   private readonly rates = new Map<string, number>();
@@ -223,7 +225,8 @@ export class WorkQueue {
     }
     const rows = Math.ceil(count / MAX_DIMENSION);
     this.encoder ??= this.device.createCommandEncoder();
-    this.pass ??= this.encoder.beginComputePass();
+    if (this.profiler) this.endPass();
+    this.pass ??= this.encoder.beginComputePass(this.profiler?.next(item.label));
     this.pass.setPipeline(compiled.pipeline);
     this.pass.setBindGroup(0, this.device.createBindGroup({ layout: compiled.layout, entries }));
     this.pass.dispatchWorkgroups(Math.ceil(count / rows), rows);

@@ -54,8 +54,14 @@ function structLayout(text: string, name: string, file: string): { bytes: number
     fields.set(field, { offset, kind, count });
     offset += count * 4;
   }
+  if (offset > MAX_UNIFORM_BYTES) {
+    throw new TesseraError("shader-shape", `The uniform struct ${name} takes ${offset} bytes, at most ${MAX_UNIFORM_BYTES} fit: shaders/${file}`);
+  }
   return { bytes: Math.max(16, Math.ceil(offset / align) * align), fields };
 }
+
+/** One slot of the queue's uniform buffer; also the offset alignment every device allows. */
+export const MAX_UNIFORM_BYTES = 256;
 
 export type Uniforms = Readonly<Record<string, number | readonly number[]>>;
 
