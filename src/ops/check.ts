@@ -5,7 +5,7 @@ import { Random } from "../base/random";
 import type { Gpu } from "../gpu/gpu";
 import { scoped } from "../tensor/scope";
 import { sizeOf } from "../tensor/shape";
-import { BYTES_PER_ELEMENT, type DType, Tensor, type TensorSpec, upload } from "../tensor/tensor";
+import { type DType, decodeBits, type Tensor, type TensorSpec, upload } from "../tensor/tensor";
 import { withObserver, type Bound, type Op, type RefArray, type Sample } from "./op";
 
 export interface CheckCase {
@@ -87,12 +87,12 @@ async function forward(gpu: Gpu, op: Op<unknown>, sample: Sample<unknown>, type:
     const outputs = op(tensors, sample.attrs);
     if (outputs.length !== expected.length) return failed(`${outputs.length} outputs, the reference has ${expected.length}`);
     let worst: CheckResult = { passed: true, errorOverBound: 0 };
-    for (const [i, output] of outputs.entries()) {
-      const result = compare(await output.read(), expected[i].data, boundFor(op, output.dtype), `output ${i}`);
-      if (!result.passed || result.errorOverBound > worst.errorOverBound) worst = result;
+    const read = await Promise.all(outputs.map((output) => readGuarded(gpu, output)));
+    for (const [i, { values, guardIntact }] of read.entries()) {
+      const result = compare(values, expected[i].data, boundFor(op, outputs[i].dtype), `output ${i}`);
       if (!result.passed) return result;
-      const guard = await guardIntact(gpu, output);
-      if (!guard) return failed(`output ${i}: the kernel wrote past the end of the tensor`);
+      if (!guardIntact) return failed(`output ${i}: the kernel wrote past the end of the tensor`);
+      if (result.errorOverBound > worst.errorOverBound) worst = result;
     }
     return worst;
   });
@@ -128,9 +128,9 @@ async function gradient(gpu: Gpu, op: Op<unknown>, sample: Sample<unknown>): Pro
     const dys = weights.map((w, i) => (w ? upload(gpu, w, outputs[i].shape) : undefined));
     const gradients = withObserver(undefined, () => vjp(dys, { inputs: tensors, outputs, attrs: sample.attrs }));
     let worst = 0;
-    for (const [i, g] of gradients.entries()) {
-      if (!g) continue;
-      const got = await g.readFloats();
+    const read = await Promise.all(gradients.map((g) => g?.readFloats()));
+    for (const [i, got] of read.entries()) {
+      if (!got) continue;
       if (got.length !== refs[i].data.length) return failed(`gradient of ${op.inputs[i]} has ${got.length} values, the input has ${refs[i].data.length}`);
       const coordinates = pickCoordinates(got.length, random);
       const differences = coordinates.map((k) => centralDifference(loss, refs, i, k));
@@ -193,12 +193,13 @@ async function guarded(gpu: Gpu, label: string, variant: string | undefined, bod
   }
 }
 
-async function guardIntact(gpu: Gpu, output: Tensor): Promise<boolean> {
-  const { allocation } = output;
-  const dataEnd = output.size * BYTES_PER_ELEMENT[output.dtype];
-  const bytes = new Uint8Array(await gpu.read(allocation, 0, allocation.bytes + gpu.pool.guardBytes));
+/** Values and guard band in one readback: some browsers take 100 ms for each. */
+async function readGuarded(gpu: Gpu, output: Tensor): Promise<{ values: ArrayLike<number>; guardIntact: boolean }> {
+  const { allocation, bytes, dtype } = output;
+  const raw = await gpu.read(allocation, 0, allocation.bytes + gpu.pool.guardBytes);
   // Odd f16 counts share their last word with the guard; kernels that write whole words may touch it.
-  return bytes.subarray(Math.ceil(dataEnd / 4) * 4).every((b) => b === GUARD_BYTE);
+  const guard = new Uint8Array(raw, Math.ceil(bytes / 4) * 4);
+  return { values: decodeBits(raw.slice(0, bytes), dtype), guardIntact: guard.every((b) => b === GUARD_BYTE) };
 }
 
 const failed = (message: string): CheckResult => ({ passed: false, errorOverBound: Number.POSITIVE_INFINITY, message });

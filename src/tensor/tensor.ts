@@ -58,17 +58,7 @@ export class Tensor implements TensorSpec {
 
   /** Values as f32 for the float types (decoded), as they are for the integer types. */
   async read(): Promise<Float32Array | Int32Array | Uint32Array> {
-    const raw = await this.gpu.read(this.allocation, 0, this.bytes);
-    switch (this.dtype) {
-      case "f32":
-        return new Float32Array(raw);
-      case "i32":
-        return new Int32Array(raw);
-      case "u32":
-        return new Uint32Array(raw);
-      default:
-        return decodeHalf(new Uint16Array(raw), this.dtype);
-    }
+    return decodeBits(await this.gpu.read(this.allocation, 0, this.bytes), this.dtype);
   }
 
   /** `read` for float tensors. @throws TesseraError `dtype` on integers. */
@@ -116,6 +106,20 @@ export function uploadBits(gpu: Gpu, bits: Uint8Array, shape: Shape, dtype: DTyp
   padded.set(bits);
   gpu.queue.record({ kind: "write", target: tensor.allocation, offset: 0, data: padded });
   return tensor;
+}
+
+/** Stored bytes as values; halves are decoded to f32. */
+export function decodeBits(raw: ArrayBuffer, dtype: DType): Float32Array | Int32Array | Uint32Array {
+  switch (dtype) {
+    case "f32":
+      return new Float32Array(raw);
+    case "i32":
+      return new Int32Array(raw);
+    case "u32":
+      return new Uint32Array(raw);
+    default:
+      return decodeHalf(new Uint16Array(raw), dtype);
+  }
 }
 
 function encode(values: ArrayLike<number>, dtype: DType): Uint8Array {
