@@ -1,21 +1,11 @@
 // What a workflow is to the app and the command line: one manifest, found by folder. It knows no workflow by name.
 import type { ComponentType } from "react";
 import type { ParamSpec, ParamValues } from "../base/params";
+import type { TaskContext } from "../base/task";
 
-/** What a session command gets beside its parameters. */
-export interface CommandContext {
-  signal: AbortSignal;
-  /** Progress: done of total in any unit, and a short present-tense phrase. */
-  report(progress: Progress): void;
-}
-export interface Progress {
-  done: number;
-  total: number;
-  /** "Searching block masses, layer 3 of 8" */
-  what: string;
-  /** Partial result of the command, when it has one that is worth showing. */
-  partial?: unknown;
-}
+export type { Progress } from "../base/task";
+/** What a session command gets beside its parameters: cancel, pause, progress, events. */
+export type CommandContext = TaskContext;
 
 /** Files and output folder as the command line sees them; a workflow's commands never touch Node directly. */
 export interface CommandHost {
@@ -32,7 +22,11 @@ export interface Command<S extends ParamSpec = ParamSpec> {
   params: S;
   /** Names of positional files, e.g. ["FILE"]. */
   files: readonly string[];
-  run(args: { params: ParamValues<S>; files: readonly string[] }, host: CommandHost, context: CommandContext): Promise<object>;
+  run(
+    args: { params: ParamValues<S>; files: readonly string[] },
+    host: CommandHost,
+    context: CommandContext,
+  ): Promise<object>;
 }
 
 export interface PanelProps {
