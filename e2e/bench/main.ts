@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { build, preview } from "vite";
 import { openNodeGpu } from "../../src/cli/node-gpu";
 import { openGpu } from "../../src/gpu/gpu";
-import { type BrowserKind, launchBrowser } from "../browser";
+import { type BrowserKind, launchBrowser } from "./browser";
 import { kernelCases } from "./page/cases";
 import type { PageReply, PageRequest } from "./page/main";
 import { runCase } from "./page/run";

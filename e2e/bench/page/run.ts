@@ -7,6 +7,9 @@ export interface RunOptions {
   log(line: string): void;
 }
 
+/** Results of one row agree when they differ by less than this share of the largest value. */
+const AGREEMENT = 1e-3;
+
 /** One row: ours first, every peer interleaved with it; results are checked against each other before timing. */
 export async function runCase(item: BenchCase, ours: Contestant, peers: readonly Contestant[], options: RunOptions): Promise<Row> {
   const absent: Record<string, string> = {};
@@ -22,20 +25,25 @@ export async function runCase(item: BenchCase, ours: Contestant, peers: readonly
     }
   }
   const results = await Promise.all(ready.map((r) => r.prepared.result()));
-  const difference = results.length > 1 ? Math.max(...results.slice(1).map((r) => relativeDifference(results[0], r))) : null;
-  if (difference !== null && !(difference < 1e-3)) {
-    throw new Error(`${item.row} ${item.case}: results of ${ready.map((r) => r.name).join(", ")} differ by ${difference}`);
+  const differences = results.map((r) => relativeDifference(results[0], r));
+  const agreeing = ready.filter((_, i) => differences[i] < AGREEMENT);
+  if (ready.length > 1 && agreeing.length === 1) {
+    throw new Error(`${item.row} ${item.case}: our result differs from every peer's, by ${differences.slice(1).join(", ")}`);
   }
+  for (const [i, entry] of ready.entries()) {
+    if (!agreeing.includes(entry)) absent[entry.name] = `its result differs by ${differences[i].toPrecision(2)}`;
+  }
+  const difference = agreeing.length > 1 ? Math.max(...differences.filter((d) => d < AGREEMENT)) : null;
   for (let round = 0; round < options.rounds; round++) {
-    for (const entry of ready) {
+    for (const entry of agreeing) {
       const started = performance.now();
       await entry.prepared.run();
       entry.times.push(performance.now() - started);
     }
   }
   for (const entry of ready) entry.prepared.dispose();
-  const ms = median(ready[0].times);
-  const peerTimes = Object.fromEntries(ready.slice(1).map((r) => [r.name, round3(median(r.times))]));
+  const ms = median(agreeing[0].times);
+  const peerTimes = Object.fromEntries(agreeing.slice(1).map((r) => [r.name, round3(median(r.times))]));
   const best = Math.min(...Object.values(peerTimes));
   const row: Row = {
     name: item.row,
