@@ -1,0 +1,20 @@
+// Tiles of four streamed rows by four numbers, each read by the invocation itself: needs no optional feature.
+// The importing file declares stream_a, stream_b (array<vec4<T>>) and p.d4, the row length in vec4.
+const STEP: u32 = 4u; // streamed rows taken at a time
+alias TileAt = vec4u;
+
+fn load_begin() {}
+
+/// Where the rows first … first + 3 of the head start, kept inside `end`; `base` is the head's first row.
+fn tile_at(base: u32, first: u32, end: u32) -> TileAt {
+  return (vec4u(base) + min(vec4u(first) + vec4u(0u, 1u, 2u, 3u), vec4u(end - 1u))) * p.d4;
+}
+/// Columns are the four rows; components are the numbers 4c … 4c + 3.
+fn a_tile(at: TileAt, c: u32) -> mat4x4f {
+  return mat4x4f(vec4f(stream_a[at.x + c]), vec4f(stream_a[at.y + c]),
+                 vec4f(stream_a[at.z + c]), vec4f(stream_a[at.w + c]));
+}
+fn b_tile(at: TileAt, c: u32) -> mat4x4f {
+  return mat4x4f(vec4f(stream_b[at.x + c]), vec4f(stream_b[at.y + c]),
+                 vec4f(stream_b[at.z + c]), vec4f(stream_b[at.w + c]));
+}

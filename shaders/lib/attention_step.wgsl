@@ -1,0 +1,57 @@
+// The output side of the attention step: weighted sums of values, online softmax, and the final division.
+// Imported after a loader and lib/attention_scores; needs stream_b (values), o, lse. `o_tile` starts as zeros.
+/// The running maximum is only moved when it grows by more than this many powers of two: exact, and rarely taken.
+const SLACK: f32 = 8.0;
+
+var<private> o_tile: array<mat4x4f, D / 4u>; // columns are query rows
+
+fn column_tops(s: mat4x4f) -> vec4f {
+  let t = transpose(s);
+  return max(max(t[0], t[1]), max(t[2], t[3]));
+}
+fn scale_columns(m: mat4x4f, f: vec4f) -> mat4x4f {
+  return mat4x4f(m[0] * f.x, m[1] * f.y, m[2] * f.z, m[3] * f.w);
+}
+
+/// Softmax weights against the running maximum, which moves when it must (o and the sum are rescaled then).
+fn online_weights(s: Scores) -> Scores {
+  var top = column_tops(s.a);
+  if (WIDE) { top = max(top, column_tops(s.b)); }
+  if (any(top > row_top + SLACK)) {
+    let moved = max(top, row_top);
+    let shrink = exp2(row_top - moved);
+    row_top = moved;
+    row_sum *= shrink;
+    for (var c = 0u; c < p.d4; c++) { o_tile[c] = scale_columns(o_tile[c], shrink); }
+  }
+  return fixed_weights(s);
+}
+
+/// o += Σ weight · value over keys j … j + STEP - 1.
+fn add_values(w: Scores, j: u32, end: u32) {
+  let at = tile_at(key_base, j, end);
+  if (WIDE) {
+    let next = tile_at(key_base, j + 4u, end);
+    for (var c = 0u; c < p.d4; c++) { o_tile[c] += b_tile(at, c) * w.a + b_tile(next, c) * w.b; }
+  } else {
+    for (var c = 0u; c < p.d4; c++) { o_tile[c] += b_tile(at, c) * w.a; }
+  }
+}
+
+/// Online-softmax attention over the keys [start, end).
+fn attend(start: u32, end: u32) {
+  for (var j = start; j < end; j += STEP) { add_values(online_weights(scores(j, end)), j, end); }
+}
+
+/// Writes o = o / sum and the natural log-sum-exp of the rows below lq.
+fn finish(head: u32) {
+  let inverse = 1.0 / row_sum;
+  let log_sum = row_top * LN2 + log(row_sum);
+  for (var i = 0u; i < 4u; i++) {
+    let row = row_first + i;
+    if (row >= p.lq) { break; }
+    let at = head * p.lq + row;
+    lse[at] = log_sum[i];
+    for (var c = 0u; c < p.d4; c++) { o[at * p.d4 + c] = vec4<T>(o_tile[c][i] * inverse[i]); }
+  }
+}

@@ -1,0 +1,33 @@
+// o = softmax(q kᵀ · scale) v and lse = log Σ exp per row, in one pass over the keys; nothing of size lq x lk is stored.
+// Reads q [H, lq, D], k and v [H, lk, D]; writes o, lse [H, lq]. One workgroup = 4 · LANES query rows of one head.
+#import lib/attention_load_rows
+#import lib/grid
+#import lib/attention_scores
+#import lib/attention_step
+alias T = f32;
+const D: u32 = 64u;
+const LANES: u32 = 16u;
+
+struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32 }
+
+@group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
+@group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k
+@group(0) @binding(2) var<storage, read> stream_b: array<vec4<T>>; // v
+@group(0) @binding(3) var<storage, read_write> o: array<vec4<T>>;
+@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(5) var<uniform> p: Params;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = p.first_group + flat_group(wid, nwg);
+  if (group >= p.groups) { return; }
+  let per_head = (p.lq + 4u * LANES - 1u) / (4u * LANES);
+  let head = group / per_head;
+  let first = (group % per_head) * 4u * LANES;
+  begin(head, first + 4u * lane);
+  var end = p.lk;
+  if (CAUSAL) { end = min(end, first + 4u * LANES + p.lk - p.lq); }
+  attend(0u, end);
+  finish(head);
+}
