@@ -1,0 +1,525 @@
+// What the panel, the command line and the engine of the attention laboratory say to each other. Plain data and
+// parameter records only; nothing here computes. Shape letters: H heads, L tokens, D head width, B block side,
+// nq query blocks, nk key blocks. With row sampling nq counts the sampled query blocks only; nk is always ceil(L/B).
+import { bool, choice, float, int, type ParamValues, text } from "../../base/params";
+import type { TaskContext } from "../../base/task";
+
+export const STRATEGIES = [
+  "adaspa",
+  "stale-lse",
+  "pooled",
+  "antidiagonal",
+  "template",
+  "window",
+  "random",
+  "oracle",
+] as const;
+export type StrategyId = (typeof STRATEGIES)[number];
+
+export interface StrategyInfo {
+  label: string;
+  /** One sentence: the rule by which blocks are kept. */
+  rule: string;
+  /** The methods that select in this way. */
+  like: string;
+  /** True where the rule keeps single tokens, not blocks: it has recall only, no sparse output and no time. */
+  recallOnly: boolean;
+  /** True where the rule needs f, h, w; without them it is left out, and `Curves.left` says so. */
+  needsGrid: boolean;
+}
+
+/** Names and rules of the strategies, for legends, tables and help. */
+export const STRATEGY_INFO: Readonly<Record<StrategyId, StrategyInfo>> = {
+  adaspa: info("Exact block mass", "Largest softmax mass per query block, from a fresh LSE.", "AdaSpa"),
+  "stale-lse": info(
+    "Stale LSE",
+    "As exact block mass, but with the LSE of another step or of perturbed queries.",
+    "AdaSpa's LSE-cached search",
+  ),
+  pooled: info(
+    "Mean-pooled",
+    "Mean query of a block times mean key of a block.",
+    "SpargeAttn, VSA, DraftAttention",
+  ),
+  antidiagonal: info(
+    "Antidiagonal sums",
+    "Softmax over strided antidiagonal sums of the scores.",
+    "XAttention",
+  ),
+  template: info(
+    "Spatial or temporal template",
+    "Per head the fixed template with the smaller output error on sampled rows.",
+    "Sparse-VideoGen",
+    { needsGrid: true },
+  ),
+  window: info("3-D window", "Nearest blocks in frame, height and width.", "Sliding Tile Attention", {
+    needsGrid: true,
+  }),
+  random: info("Random", "A seeded random choice: the floor that every rule must beat.", "none"),
+  oracle: info(
+    "Token oracle",
+    "The single tokens with the largest probability of each row, on sampled rows.",
+    "the ceiling",
+    { recallOnly: true },
+  ),
+};
+
+/** Parameters of an analysis: the panel's form, the URL, and the flags of `analyse`. */
+export const params = {
+  sparsity: float(0.8, {
+    min: 0,
+    max: 0.99,
+    step: 0.01,
+    label: "Sparsity (share skipped)",
+    help: "Share of video key blocks that each query block skips; text blocks are never skipped.",
+    group: "Method",
+  }),
+  block: choice("64", ["32", "64", "128"], {
+    label: "Block side",
+    unit: "tokens",
+    help: "Side of a score block.",
+    group: "Method",
+  }),
+  strategy: choice("adaspa", STRATEGIES, {
+    label: "Selection rule",
+    help: "Rule by which blocks are kept; all rules get the same number of blocks.",
+    group: "Method",
+  }),
+  tiers: bool(true, {
+    label: "Head-adaptive tiers",
+    help: "Heads of high recall skip (1+s)/2, as many of low recall (3s-1)/2; needs sparsity of at least 1/3.",
+    group: "Method",
+  }),
+  textSink: bool(true, {
+    label: "Keep text blocks",
+    help: "Keeps every block that holds a text token, besides the budget.",
+    group: "Method",
+  }),
+  search: choice("fused", ["fused", "cached", "one-pass"], {
+    label: "Search",
+    labels: {
+      fused: "Two passes: dense + LSE, then masses",
+      cached: "One pass of masses on a cached LSE",
+      "one-pass": "Output, LSE and masses at once, with guard",
+    },
+    help: "How block masses are found: the fused search, the LSE-cached search, or the single guarded pass.",
+    group: "Method",
+  }),
+  order: choice("raster", ["raster", "tile-1x8x8", "tile-4x4x4"], {
+    label: "Token order",
+    labels: {
+      raster: "Raster (frame, row, column)",
+      "tile-1x8x8": "Tiles of 1 frame x 8 x 8",
+      "tile-4x4x4": "Tiles of 4 frames x 4 x 4",
+    },
+    help: "Order of the video tokens before they are cut into blocks; tiles need f, h and w.",
+    group: "Method",
+  }),
+  scale: float(0, {
+    min: 0,
+    max: 16,
+    label: "Score scale",
+    help: "Factor on q·k before the softmax; 0 means 1/sqrt(D).",
+    group: "Input",
+  }),
+  pattern: text("", {
+    label: "Tensor names",
+    help: "Naming pattern with {role}, {layer}, {step} and {any}, e.g. step{step}.layer{layer}.{role}; empty tries the usual ones.",
+    group: "Input",
+  }),
+  frames: int(0, {
+    min: 0,
+    max: 4096,
+    label: "Frames f",
+    help: "0 takes it from the file's metadata.",
+    group: "Input",
+  }),
+  height: int(0, {
+    min: 0,
+    max: 4096,
+    label: "Height h",
+    unit: "tokens",
+    help: "0 takes it from the file's metadata.",
+    group: "Input",
+  }),
+  width: int(0, {
+    min: 0,
+    max: 4096,
+    label: "Width w",
+    unit: "tokens",
+    help: "0 takes it from the file's metadata.",
+    group: "Input",
+  }),
+  textTokens: int(-1, {
+    min: -1,
+    max: 1 << 20,
+    label: "Text tokens t",
+    help: "Text tokens at the end of the sequence; -1 takes it from the file's metadata.",
+    group: "Input",
+  }),
+  sampleRows: int(0, {
+    min: 0,
+    max: 131_072,
+    label: "Sampled query rows",
+    unit: "rows",
+    help: "Rows analysed per head, in whole blocks spread over the sequence; 0 chooses by size.",
+    group: "Input",
+  }),
+  seed: int(0, {
+    min: 0,
+    max: 2 ** 31 - 1,
+    help: "Seed of row sampling, perturbation and the random rule.",
+    group: "Input",
+  }),
+} as const;
+export type Settings = ParamValues<typeof params>;
+
+/** Parameters of the generator: the panel's form and the flags of `synth`. */
+export const synthParams = {
+  heads: int(8, {
+    min: 1,
+    max: 64,
+    help: "Heads; their sparsity runs from sharp to diffuse.",
+    group: "Generated input",
+  }),
+  length: int(4096, {
+    min: 64,
+    max: 131_072,
+    unit: "tokens",
+    help: "Tokens in all; what frames x height x width leaves over is text.",
+    group: "Generated input",
+  }),
+  dim: int(64, { min: 16, max: 128, step: 8, help: "Width of a head.", group: "Generated input" }),
+  text: int(64, {
+    min: 0,
+    max: 4096,
+    unit: "tokens",
+    help: "Text tokens at the end, at least; rounding of the grid may add some.",
+    group: "Generated input",
+  }),
+  layers: int(1, {
+    min: 1,
+    max: 16,
+    help: "Layers, each with patterns of its own.",
+    group: "Generated input",
+  }),
+  steps: int(1, {
+    min: 1,
+    max: 8,
+    help: "Denoising steps: the same structure with more noise at early steps.",
+    group: "Generated input",
+  }),
+  dtype: choice("F32", ["F32", "F16", "BF16"], {
+    help: "Element type of the file.",
+    group: "Generated input",
+  }),
+  synthSeed: int(7, {
+    min: 0,
+    max: 2 ** 31 - 1,
+    label: "Generator seed",
+    help: "The same seed gives the same file, byte for byte.",
+    group: "Generated input",
+  }),
+} as const;
+export type SynthSettings = ParamValues<typeof synthParams>;
+
+/** Where tensors come from. `blob` is a File in the browser; the engine reads slices of it and never the whole. */
+export type InputSource =
+  | { kind: "file"; blob: Blob; name: string; pattern?: string }
+  | { kind: "synth"; settings: SynthSettings };
+
+/** f·h·w video tokens, then t text tokens. Without a grid (`known` false) all tokens count as video in one line. */
+export interface Grid {
+  frames: number;
+  height: number;
+  width: number;
+  text: number;
+  known: boolean;
+  /** "metadata", "form" or "none". */
+  from: "metadata" | "form" | "none";
+}
+
+/** One q, k, v triple found in the input. `id` names it in all commands, e.g. "step 3 layer 0". */
+export interface TripleInfo {
+  id: string;
+  step: number | null;
+  layer: number | null;
+  names: { q: string; k: string; v: string };
+  /** B·H: batch entries count as further heads, numbered batch-major. */
+  heads: number;
+  batch: number;
+  length: number;
+  dim: number;
+  dtype: string;
+}
+
+/** What was found in an input, matched or not; shown before anything runs. */
+export interface InputInfo {
+  name: string;
+  /** True for tensors of the generator: show "synthetic data". */
+  synthetic: boolean;
+  bytes: number;
+  /** The pattern that matched; editable. */
+  pattern: string;
+  triples: TripleInfo[];
+  /** Every tensor of the file: its role in a triple, or why it has none. */
+  tensors: {
+    name: string;
+    dtype: string;
+    shape: number[];
+    bytes: number;
+    use: string | null;
+    why: string | null;
+  }[];
+  grid: Grid;
+  metadata: Record<string, string>;
+}
+
+/** Cost of an analysis, told before it runs. */
+export interface Inspection {
+  triples: number;
+  heads: number;
+  /** Bytes read from the input in all. */
+  bytesToRead: number;
+  /** Bytes of GPU memory held at a time (one head). */
+  gpuBytes: number;
+  /** Largest single buffer, and the most the device binds. `fits` is the comparison. */
+  largestBuffer: number;
+  bindingLimit: number | null;
+  fits: boolean;
+  /** Arithmetic of dense + search + sparse in floating-point operations. */
+  flops: number;
+  /** Seconds at the rate measured on this device; null while nothing was measured. */
+  seconds: number | null;
+  /** Query rows analysed per head, of `length`. */
+  rows: number;
+  length: number;
+  /** Why rows are sampled, or null when all are analysed. */
+  sampling: string | null;
+  /** Blocks kept per row without text, and blocks per row. */
+  keep: number;
+  blocks: number;
+  grid: Grid;
+  /** Plain sentences worth showing before the run. */
+  notes: string[];
+}
+
+export interface HeadTimes {
+  denseMs: number;
+  searchMs: number;
+  selectMs: number;
+  sparseMs: number;
+}
+
+/** Result of one head of one triple. Shares lie in [0, 1]. */
+export interface HeadResult {
+  triple: string;
+  step: number | null;
+  layer: number | null;
+  head: number;
+  /** -1 keeps more than the rest, 0 as set, +1 keeps less. */
+  tier: -1 | 0 | 1;
+  /** Sparsity asked of this head after tiers. */
+  sparsity: number;
+  /** Blocks kept / all blocks, text included; skipped = 1 - kept. */
+  kept: number;
+  skipped: number;
+  /** Softmax mass kept at the uniform budget, before tiers. */
+  uniformRecall: number;
+  /** Softmax mass kept with this mask: mean over the analysed rows, from the block masses. */
+  recall: number;
+  /** The same from exp(LSE sparse - LSE dense); null for rules without a sparse pass. */
+  lseRecall: number | null;
+  /** Largest | sum of masses of a row block - its rows |: 0 up to rounding when the LSE is fresh. */
+  massError: number;
+  /** Frobenius norm of (sparse - dense) / norm of dense. */
+  outputError: number | null;
+  /** Largest absolute difference, and the largest 2(1 - recall of the row)·max|v| it must stay under. */
+  maxError: number | null;
+  bound: number | null;
+  /** Largest error / bound over rows; at most 1 up to rounding. */
+  boundUse: number | null;
+  rows: number;
+  /** Row blocks that the guard of the one-pass search sent through the online softmax again. */
+  redone: number;
+  /** Wall time of each kernel on this head alone, one run: rough. `measure` times them with care. */
+  times: HeadTimes;
+}
+
+export interface Analysis {
+  settings: Settings;
+  grid: Grid;
+  heads: HeadResult[];
+  summary: { recall: number; kept: number; skipped: number; outputError: number | null; heads: number };
+  /** Rows analysed per head, of length. */
+  rows: number;
+  length: number;
+  blocks: { rows: number; keys: number; side: number };
+  device: DeviceInfo;
+  seconds: number;
+  notes: string[];
+}
+
+/** Block masses of one head with its mask. `mass` is row-major [rows, keys]. */
+export interface BlockMap {
+  triple: string;
+  head: number;
+  rows: number;
+  keys: number;
+  side: number;
+  /** Softmax mass per block; the masses of a row sum to its number of tokens. */
+  mass: Float32Array<ArrayBuffer>;
+  /** 1 = kept. */
+  kept: Uint8Array<ArrayBuffer>;
+  /** Which query block each row is (differs from 0..rows-1 only with sampling). */
+  rowBlocks: Uint32Array<ArrayBuffer>;
+  /** First block of each frame and of the text, as block positions; for lines in the picture. */
+  boundaries: { at: number; label: string }[];
+  order: Settings["order"];
+}
+
+export interface CurveSettings {
+  triple: string;
+  /** Heads to do; empty = all. */
+  heads: readonly number[];
+  strategies: readonly StrategyId[];
+  blocks: readonly ("32" | "64" | "128")[];
+  /** Sparsities to read the curves at, ascending. */
+  sparsities: readonly number[];
+}
+
+/** Recall against sparsity of one rule on one head. */
+export interface Curve {
+  triple: string;
+  head: number;
+  strategy: StrategyId;
+  side: number;
+  /** Share really skipped (text counted as kept), and recall there; same length. */
+  skipped: number[];
+  recall: number[];
+  /** What the rule did on this head ("temporal template", "LSE of step 2"), or "". */
+  note: string;
+}
+
+export interface Curves {
+  curves: Curve[];
+  /** Rules that could not run here, with the reason. */
+  left: { strategy: StrategyId; why: string }[];
+}
+
+export interface MeasureSettings {
+  triple: string;
+  /** Heads in one dispatch; 0 takes as many as fit. */
+  heads: number;
+  sparsities: readonly number[];
+}
+
+/** Times of whole kernels, median of rounds, over `heads` heads at once. */
+export interface TimeRow {
+  name: "dense" | "search" | "dense+mass" | "select" | "sparse";
+  /** Share skipped; null where it does not apply. */
+  skipped: number | null;
+  ms: number;
+  minMs: number;
+  /** Share of one dense pass: measured, and by counting operations. */
+  share: number;
+  theoretical: number;
+  tflops: number;
+}
+
+export interface Measurement {
+  triple: string;
+  heads: number;
+  rows: number;
+  length: number;
+  dim: number;
+  side: number;
+  times: TimeRow[];
+  /** Sparsity from which the sparse kernel is faster than the dense one; null: at none that was measured. */
+  breakEven: number | null;
+  /** The same when every step also pays one search and one selection. */
+  breakEvenWithSearch: number | null;
+  /** One sentence; starts with "Warning" where sparse is slower at the sparsity set. */
+  verdict: string;
+  /** True where sparse is slower at the sparsity set. */
+  slower: boolean;
+  device: DeviceInfo;
+}
+
+export const EXPORT_FORMATS = [
+  "flex-attention",
+  "sparge",
+  "block-sparse-attention",
+  "flashinfer",
+  "csv",
+  "results",
+] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** A file to save. `snippet` is Python that loads it, where there is one. */
+export interface ExportedFile {
+  name: string;
+  bytes: Uint8Array<ArrayBuffer>;
+  type: string;
+  snippet: string | null;
+}
+
+export interface DeviceInfo {
+  name: string;
+  description: string;
+  software: boolean;
+  features: readonly string[];
+  bytesInUse: number;
+  bytesAllocated: number;
+  isLost: boolean;
+}
+
+/** Events arrive in order and before the result: they are the partial results, and outlive a failed call. */
+export interface AttentionEvents {
+  device: DeviceInfo;
+  head: HeadResult;
+  curve: Curve;
+  time: TimeRow;
+}
+
+type Context = TaskContext<AttentionEvents>;
+
+/**
+ * The session behind the panel. It keeps the loaded input, the masks and the results of the last analysis, also those
+ * of a run that was cancelled or failed. A lost device is replaced at the next call. All methods may throw
+ * `TesseraError`: `no-input`, `input` (what is wrong with the tensors), `gpu-*`, `device-lost` (fields `done`, `total`:
+ * heads finished), `out-of-memory`, `cancelled`, `no-result` (something must be run first), `params`.
+ */
+export type AttentionService = {
+  /** Reads the header of a file, or generates tensors, and matches names. Forgets earlier results. */
+  load(request: InputSource, context: Context): Promise<InputInfo>;
+  /** Matches names again under another pattern ("" = the usual ones). */
+  match(request: { pattern: string }, context: Context): Promise<InputInfo>;
+  /** Tells sizes, memory and time; runs nothing on the GPU. */
+  inspect(request: { settings: Settings; triples: readonly string[] }, context: Context): Promise<Inspection>;
+  /** Dense, search, tiers, selection, sparse for the triples (empty = all); emits `head` after each head. */
+  analyse(request: { settings: Settings; triples: readonly string[] }, context: Context): Promise<Analysis>;
+  /** Block map of a head of the last analysis. */
+  map(request: { triple: string; head: number }, context: Context): Promise<BlockMap>;
+  /** Recall-sparsity curves; emits `curve` after each. */
+  curves(request: { settings: Settings; curves: CurveSettings }, context: Context): Promise<Curves>;
+  /** Times the kernels with care; emits `time` after each row. */
+  measure(request: { settings: Settings; measure: MeasureSettings }, context: Context): Promise<Measurement>;
+  /** Writes masks or results of the last analysis as a file. */
+  exportFile(request: { format: ExportFormat; triple: string }, context: Context): Promise<ExportedFile>;
+  /** Generates tensors and gives them as a safetensors file. */
+  synth(request: { settings: SynthSettings }, context: Context): Promise<ExportedFile>;
+  /** Opens the device if there is none. */
+  device(request: Record<string, never>, context: Context): Promise<DeviceInfo>;
+  /** Frees the device and the input. */
+  close(request: Record<string, never>, context: Context): Promise<void>;
+};
+
+function info(
+  label: string,
+  rule: string,
+  like: string,
+  flags: Partial<Pick<StrategyInfo, "recallOnly" | "needsGrid">> = {},
+): StrategyInfo {
+  return { label, rule, like, recallOnly: false, needsGrid: false, ...flags };
+}
