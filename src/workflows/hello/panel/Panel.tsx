@@ -1,0 +1,125 @@
+// The page of the tutorial workflow: one parameter, one file, one chart. It never sees the GPU.
+import { Button } from "@mantine/core";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { TesseraError } from "../../../base/errors";
+import type { Progress } from "../../../base/task";
+import { connect } from "../../../rpc/client";
+import { Dropzone } from "../../../ui/Dropzone";
+import { publishDeviceStatus } from "../../../ui/device-store";
+import { LineChart } from "../../../ui/LineChart";
+import { Panel as Card } from "../../../ui/Panel";
+import { ParamsForm } from "../../../ui/ParamsForm";
+import { RunBar } from "../../../ui/RunBar";
+import { Stat, StatRow } from "../../../ui/Stat";
+import { WorkflowLayout } from "../../../ui/WorkflowLayout";
+import type { PanelProps } from "../../define";
+import { type HelloParams, type HelloService, type Histogram, params as spec } from "../protocol";
+
+type State = "idle" | "running" | "cancelling" | "cancelled" | "done" | "failed";
+
+export default function Panel({ params, setParams }: PanelProps) {
+  const client = useMemo(
+    () =>
+      connect<HelloService>(
+        () => new Worker(new URL("../engine/worker.ts", import.meta.url), { type: "module" }),
+      ),
+    [],
+  );
+  useEffect(() => () => client.terminate("its page was closed"), [client]);
+  const [file, setFile] = useState<File | "example">("example");
+  const [state, setState] = useState<State>("idle");
+  const [progress, setProgress] = useState<Progress>();
+  const [result, setResult] = useState<Histogram>();
+  const [error, setError] = useState<unknown>();
+  const abort = useRef<AbortController>(undefined);
+  const values = params as HelloParams;
+
+  const run = async (): Promise<void> => {
+    abort.current = new AbortController();
+    setState("running");
+    setError(undefined);
+    try {
+      const options = { signal: abort.current.signal, onProgress: setProgress };
+      const got = await client.call("histogram", { ...values, file }, options);
+      setResult(got);
+      setState("done");
+      publishDeviceStatus({
+        state: got.adapter.software ? "software" : "ok",
+        name: got.adapter.name,
+        detail: "",
+      });
+    } catch (thrown) {
+      const isCancelled = thrown instanceof TesseraError && thrown.code === "cancelled";
+      setState(isCancelled ? "cancelled" : "failed");
+      if (!isCancelled) setError(thrown);
+    }
+  };
+  const cancel = (): void => {
+    setState("cancelling");
+    abort.current?.abort();
+  };
+
+  return (
+    <WorkflowLayout
+      params={
+        <Card
+          title="Data"
+          note={file === "example" ? "Synthetic: 100,000 standard normal values" : file.name}
+        >
+          <Dropzone
+            label="Drop a file of raw f32 values"
+            extensions={[".f32", ".bin"]}
+            onFiles={([first]) => setFile(first)}
+            actions={
+              <Button variant="default" onClick={() => setFile("example")}>
+                Use the generated example
+              </Button>
+            }
+            compact
+          />
+          <ParamsForm spec={spec} values={values} onChange={setParams} />
+        </Card>
+      }
+      views={<Result result={result} />}
+      runBar={
+        <RunBar
+          state={state}
+          progress={progress}
+          onRun={() => void run()}
+          onCancel={cancel}
+          error={error}
+          summary={result && `${result.values} values in ${result.counts.length} bins`}
+        />
+      }
+    />
+  );
+}
+
+function Result({ result }: { result: Histogram | undefined }) {
+  const counts = result?.counts ?? new Uint32Array();
+  const width = result ? (result.high - result.low) / counts.length : 0;
+  const centres = Float64Array.from(counts, (_, bin) => (result?.low ?? 0) + (bin + 0.5) * width);
+  return (
+    <Card
+      title="Histogram"
+      help="How many values fall into each of the equal bins between the smallest and the largest."
+    >
+      <StatRow>
+        <Stat label="GPU, with upload and readback" value={result?.timings.gpuMs ?? null} unit="ms" />
+        <Stat label="CPU" value={result?.timings.cpuMs ?? null} unit="ms" />
+        <Stat
+          label="Bins that differ"
+          value={result?.differingBins ?? null}
+          hint="A value within rounding of an edge may change bins"
+        />
+      </StatRow>
+      <LineChart
+        title="Histogram"
+        xLabel="value"
+        yLabel="count"
+        series={result ? [{ name: "values", x: centres, y: counts }] : []}
+        empty="Press Run to count the values."
+      />
+    </Card>
+  );
+}
