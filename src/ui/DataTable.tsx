@@ -29,6 +29,8 @@ interface Props<R> {
   rows: readonly R[];
   columns: readonly Column<R>[];
   rowKey(row: R): string;
+  /** What a row is called by its checkbox; its key when left out. */
+  rowName?(row: R): string;
   sort?: Sort;
   onRow?(row: R): void;
   /** Key of the marked row. */
@@ -104,7 +106,7 @@ export function DataTable<R>(props: Props<R>): ReactNode {
                     <td className={classes.check}>
                       <Checkbox
                         size="xs"
-                        aria-label={`Choose ${key}`}
+                        aria-label={`Choose ${props.rowName?.(row) ?? key}`}
                         checked={selection.keys.has(key)}
                         onClick={(event) => event.stopPropagation()}
                         onChange={() => toggle(key)}

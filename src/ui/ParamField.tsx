@@ -122,10 +122,8 @@ function NumberField(props: Inner<IntParam | FloatParam>): ReactNode {
             value={slider.toSlider(number)}
             disabled={props.disabled}
             label={null}
-            thumbProps={{
-              "aria-label": `${props.label}, slider`,
-              "aria-valuetext": `${number}${param.unit ? ` ${param.unit}` : ""}`,
-            }}
+            thumbLabel={`${props.label}, slider`}
+            thumbProps={{ "aria-valuetext": `${number}${param.unit ? ` ${param.unit}` : ""}` }}
             onChange={(position) => props.onChange(slider.fromSlider(position))}
           />
         )}

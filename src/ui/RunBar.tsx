@@ -82,7 +82,7 @@ export function RunBar(props: Props): ReactNode {
           <StateWords {...props} elapsedMs={elapsedMs} />
         </div>
         {isOpen(state) && (
-          <div className={classes.clock}>
+          <div className={classes.clock} data-figures>
             {share !== undefined && <strong>{Math.floor(share * 100)} %</strong>}
             <span>{clockText(elapsedMs)}</span>
             {left !== undefined && <span>about {clockText(left)} left</span>}

@@ -29,7 +29,7 @@ export function Stat(props: {
         onClick={() => copyText(String(value), label)}
       >
         <span className={classes.label}>{label}</span>
-        <span className={classes.value}>
+        <span className={classes.value} data-figures>
           {shown}
           {unit && value !== null && <span className={classes.unit}>{unit}</span>}
         </span>

@@ -6,15 +6,9 @@ import classes from "./WorkflowLayout.module.css";
 export function WorkflowLayout(props: { params: ReactNode; views: ReactNode; runBar: ReactNode }): ReactNode {
   return (
     <div className={classes.layout}>
-      <section className={classes.params} aria-label="Parameters">
-        {props.params}
-      </section>
-      <section className={classes.views} aria-label="Results">
-        {props.views}
-      </section>
-      <section className={classes.run} aria-label="Run">
-        {props.runBar}
-      </section>
+      <div className={classes.params}>{props.params}</div>
+      <div className={classes.views}>{props.views}</div>
+      <div className={classes.run}>{props.runBar}</div>
     </div>
   );
 }

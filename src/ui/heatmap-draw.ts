@@ -251,6 +251,9 @@ function drawColourBar(
     entry("zero or less", () => {
       context.fillStyle = noneColour(palette);
       context.fillRect(next, y - 1, 10, 10);
+      context.strokeStyle = palette.lineStrong;
+      context.lineWidth = 1;
+      context.strokeRect(next + 0.5, y - 0.5, 9, 9);
     });
   }
   if (picture.mask) {

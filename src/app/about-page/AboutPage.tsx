@@ -42,7 +42,7 @@ export default function AboutPage(): ReactNode {
       </ul>
       <p>
         Whether your GPU computes correctly can be seen under{" "}
-        <Anchor href={HASH.gpu} inherit>
+        <Anchor href={HASH.gpu} inherit underline="always">
           Check my GPU
         </Anchor>
         .

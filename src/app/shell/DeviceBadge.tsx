@@ -27,7 +27,11 @@ export function DeviceBadge(): ReactNode {
         <UnstyledButton className={classes.badge} aria-label={`Device: ${status.name || label}`}>
           <span className={classes.dot} data-tone={tone || undefined} />
           <span className={classes.badgeName}>{status.name || label}</span>
-          {hasMemory && <span className={classes.badgeMemory}>{formatBytes(status.bytesInUse)}</span>}
+          {hasMemory && (
+            <span className={classes.badgeMemory} data-figures>
+              {formatBytes(status.bytesInUse)}
+            </span>
+          )}
         </UnstyledButton>
       </Popover.Target>
       <Popover.Dropdown>

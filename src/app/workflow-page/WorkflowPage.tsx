@@ -48,7 +48,7 @@ export default function WorkflowPage(props: { workflow: Workflow; query: URLSear
         <p>
           {workflow.summary}{" "}
           {workflow.paper.link && (
-            <Anchor href={workflow.paper.link} target="_blank" rel="noreferrer" inherit>
+            <Anchor href={workflow.paper.link} target="_blank" rel="noreferrer" inherit underline="always">
               {workflow.paper.title}
             </Anchor>
           )}
@@ -86,7 +86,7 @@ function useParamsInAddress(
   useEffect(() => {
     const { values, problems } = readQuery(workflow.params, new URLSearchParams(text));
     for (const problem of problems) {
-      toast.warn(`${problem}. The default is used instead.`, {
+      toast.warn(`${problem}. This part of the link is left out.`, {
         title: "The link has a value that does not fit",
         key: problem,
       });
