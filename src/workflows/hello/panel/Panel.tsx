@@ -6,14 +6,13 @@ import type { Progress } from "../../../base/task";
 import { connect } from "../../../rpc/client";
 import { Dropzone } from "../../../ui/Dropzone";
 import { publishDeviceStatus } from "../../../ui/device-store";
-import { LineChart } from "../../../ui/LineChart";
 import { Panel as Card } from "../../../ui/Panel";
 import { ParamsForm } from "../../../ui/ParamsForm";
 import { RunBar } from "../../../ui/RunBar";
-import { Stat, StatRow } from "../../../ui/Stat";
 import { WorkflowLayout } from "../../../ui/WorkflowLayout";
 import type { PanelProps } from "../../define";
 import { type HelloParams, type HelloService, type Histogram, params as spec } from "../protocol";
+import { HistogramView } from "./views/HistogramView";
 
 type State = "idle" | "running" | "cancelling" | "cancelled" | "done" | "failed";
 
@@ -80,7 +79,7 @@ export default function Panel({ params, setParams }: PanelProps) {
           <ParamsForm spec={spec} values={values} onChange={setParams} />
         </Card>
       }
-      views={<Result result={result} />}
+      views={<HistogramView result={result} />}
       runBar={
         <RunBar
           state={state}
@@ -92,34 +91,5 @@ export default function Panel({ params, setParams }: PanelProps) {
         />
       }
     />
-  );
-}
-
-function Result({ result }: { result: Histogram | undefined }) {
-  const counts = result?.counts ?? new Uint32Array();
-  const width = result ? (result.high - result.low) / counts.length : 0;
-  const centres = Float64Array.from(counts, (_, bin) => (result?.low ?? 0) + (bin + 0.5) * width);
-  return (
-    <Card
-      title="Histogram"
-      help="How many values fall into each of the equal bins between the smallest and the largest."
-    >
-      <StatRow>
-        <Stat label="GPU, with upload and readback" value={result?.timings.gpuMs ?? null} unit="ms" />
-        <Stat label="CPU" value={result?.timings.cpuMs ?? null} unit="ms" />
-        <Stat
-          label="Bins that differ"
-          value={result?.differingBins ?? null}
-          hint="A value within rounding of an edge may change bins"
-        />
-      </StatRow>
-      <LineChart
-        title="Histogram"
-        xLabel="value"
-        yLabel="count"
-        series={result ? [{ name: "values", x: centres, y: counts }] : []}
-        empty="Press Run to count the values."
-      />
-    </Card>
   );
 }
