@@ -18,6 +18,3 @@ fn spread(x: vec4f) -> mat4x4f {
 fn a_tile(at: TileAt, c: u32) -> mat4x4f {
   return spread(vec4f(stream_a[at + c]));
 }
-fn b_tile(at: TileAt, c: u32) -> mat4x4f {
-  return spread(vec4f(stream_b[at + c]));
-}

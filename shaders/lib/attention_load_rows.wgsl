@@ -1,5 +1,5 @@
 // Tiles of four streamed rows by four numbers, each read by the invocation itself: needs no optional feature.
-// The importing file declares stream_a, stream_b (array<vec4<T>>) and p.d4, the row length in vec4.
+// The importing file declares stream_a (array<vec4<T>>) and p.d4, the row length in vec4.
 const STEP: u32 = 4u; // streamed rows taken at a time
 alias TileAt = vec4u;
 
@@ -13,8 +13,4 @@ fn tile_at(base: u32, first: u32, end: u32) -> TileAt {
 fn a_tile(at: TileAt, c: u32) -> mat4x4f {
   return mat4x4f(vec4f(stream_a[at.x + c]), vec4f(stream_a[at.y + c]),
                  vec4f(stream_a[at.z + c]), vec4f(stream_a[at.w + c]));
-}
-fn b_tile(at: TileAt, c: u32) -> mat4x4f {
-  return mat4x4f(vec4f(stream_b[at.x + c]), vec4f(stream_b[at.y + c]),
-                 vec4f(stream_b[at.z + c]), vec4f(stream_b[at.w + c]));
 }

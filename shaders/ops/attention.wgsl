@@ -1,6 +1,7 @@
 // o = softmax(q kᵀ · scale) v and lse = log Σ exp per row, in one pass over the keys; nothing of size lq x lk is stored.
 // Reads q [H, lq, D], k and v [H, lk, D]; writes o, lse [H, lq]. One workgroup = 4 · LANES query rows of one head.
 #import lib/attention_load_rows
+#import lib/attention_values_rows
 #import lib/grid
 #import lib/attention_scores
 #import lib/attention_step
