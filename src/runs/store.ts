@@ -135,7 +135,12 @@ export function runStore(folder: Folder, options: StoreOptions = {}): RunStore {
         artefacts: [],
         metricNames: [],
       } as const;
-      return inTurn(() => save({ version: RECORD_VERSION, id, ...run, ...fresh }));
+      try {
+        return await inTurn(() => save({ version: RECORD_VERSION, id, ...run, ...fresh }));
+      } catch (error) {
+        release(id);
+        throw error;
+      }
     },
     list: async () => (await loadAll()).records,
     broken: async () => (await loadAll()).broken,
