@@ -1,0 +1,24 @@
+// delta[r] = Σ dy · y over the row minus dlse[r]: what the gradients of attention subtract from every weight's gradient.
+// Reads dy, y [rows, D], dlse [rows]; writes delta [rows]. One invocation = one row.
+#import lib/grid
+alias T = f32;
+const LANES: u32 = 64u;
+
+struct Params { first_group: u32, groups: u32, rows: u32, d4: u32 }
+
+@group(0) @binding(0) var<storage, read> dy: array<vec4<T>>;
+@group(0) @binding(1) var<storage, read> y: array<vec4<T>>;
+@group(0) @binding(2) var<storage, read> dlse: array<f32>;
+@group(0) @binding(3) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(4) var<uniform> p: Params;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = p.first_group + flat_group(wid, nwg);
+  let row = group * LANES + lane;
+  if (group >= p.groups || row >= p.rows) { return; }
+  var sum = vec4f();
+  for (var c = 0u; c < p.d4; c++) { sum += vec4f(dy[row * p.d4 + c]) * vec4f(y[row * p.d4 + c]); }
+  delta[row] = dot(sum, vec4f(1.0)) - dlse[row];
+}
