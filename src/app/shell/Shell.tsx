@@ -15,7 +15,7 @@ import { WaitMark } from "./WaitMark";
 
 const WorkflowPage = lazy(() => import("../workflow-page/WorkflowPage"));
 const RunsPage = lazy(() => import("../runs-page/RunsPage"));
-const GpuPage = lazy(() => import("../gpu-page/GpuPage"));
+const GpuPage = lazy(() => import("../../check/page/GpuPage"));
 const AboutPage = lazy(() => import("../about-page/AboutPage"));
 const ToastHost = lazy(() => import("../../ui/ToastHost"));
 const NotificationCentre = lazy(() => import("../../ui/NotificationCentre"));
