@@ -1,0 +1,59 @@
+// Batch offsets and epilogue shared by the matmul kernels: c = act(scale·op(a)·op(b) + bias) + residual.
+// The importing file declares the uniform `p`, with at least batch, a_batch, b_batch, m, n and scale.
+#import lib/grid
+#import lib/activation
+alias T = f32;
+alias R = f32; // element of c: T, or f32 for the partial sums of a split
+const ACTIVATION: u32 = 0u; // none, relu, gelu, gelu-tanh, quick-gelu, silu
+const HAS_BIAS: bool = false;
+const HAS_RESIDUAL: bool = false;
+
+@group(0) @binding(2) var<storage, read> bias: array<T>;
+@group(0) @binding(3) var<storage, read> residual: array<T>;
+@group(0) @binding(4) var<storage, read_write> c: array<R>;
+
+fn batch_count() -> u32 { return p.batch.x * p.batch.y * p.batch.z * p.batch.w; }
+
+// Offsets of batch entry `index` in a and b, in vec4.
+fn batch_offsets(index: u32) -> vec2u {
+  let w = index % p.batch.w;
+  let z = index / p.batch.w % p.batch.z;
+  let y = index / p.batch.w / p.batch.z % p.batch.y;
+  let x = index / p.batch.w / p.batch.z / p.batch.y;
+  let at = vec4u(x, y, z, w);
+  return vec2u(dot(at, p.a_batch), dot(at, p.b_batch));
+}
+
+fn activate(x: f32) -> f32 {
+  switch (ACTIVATION) {
+    case 1u: { return relu(x); }
+    case 2u: { return gelu_exact(x); }
+    case 3u: { return gelu_tanh(x); }
+    case 4u: { return quick_gelu(x); }
+    case 5u: { return silu(x); }
+    default: { return x; }
+  }
+}
+
+fn finish(sum: f32, at: u32, col: u32) -> f32 {
+  var value = sum * p.scale;
+  if (HAS_BIAS) { value += f32(bias[col]); }
+  value = activate(value);
+  if (HAS_RESIDUAL) { value += f32(residual[at]); }
+  return value;
+}
+
+fn store_row(index: u32, row: u32, col: u32, value: vec4f) {
+  if (row >= p.m) { return; }
+  let start = (index * p.m + row) * p.n;
+  for (var j = 0u; j < min(4u, p.n - min(p.n, col)); j++) {
+    c[start + col + j] = R(finish(value[j], start + col + j, col + j));
+  }
+}
+
+fn store_block(index: u32, row: u32, col: u32, value: mat4x4f) {
+  store_row(index, row, col, value[0]);
+  store_row(index, row + 1u, col, value[1]);
+  store_row(index, row + 2u, col, value[2]);
+  store_row(index, row + 3u, col, value[3]);
+}

@@ -1,0 +1,53 @@
+// c = act(scale·op(a)·op(b) + bias) + residual, 16 x 16 results in registers, no workgroup memory, no barrier.
+// Reads a, b, bias, residual, writes c. One invocation = one 16 x 16 tile. A block product is b·a because a
+// WGSL matrix is written by columns and ours hold rows.
+#import lib/matmul
+override LANES: u32 = 16u;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = p.first_group + flat_group(wid, nwg);
+  let across = (p.n + 15u) / 16u;
+  let down = (p.m + 15u) / 16u;
+  let tile = group * LANES + lane;
+  if (group >= p.groups || tile >= across * down * batch_count()) { return; }
+  let index = tile / (across * down);
+  let row = tile / across % down * 16u;
+  let col = tile % across * 16u;
+  let base = batch_offsets(index);
+  var c00 = mat4x4f(); var c01 = mat4x4f(); var c02 = mat4x4f(); var c03 = mat4x4f();
+  var c10 = mat4x4f(); var c11 = mat4x4f(); var c12 = mat4x4f(); var c13 = mat4x4f();
+  var c20 = mat4x4f(); var c21 = mat4x4f(); var c22 = mat4x4f(); var c23 = mat4x4f();
+  var c30 = mat4x4f(); var c31 = mat4x4f(); var c32 = mat4x4f(); var c33 = mat4x4f();
+  for (var k = 0u; k < p.k4; k++) {
+    let b0 = load_b(base.y, k, col);
+    let b1 = load_b(base.y, k, col + 4u);
+    let b2 = load_b(base.y, k, col + 8u);
+    let b3 = load_b(base.y, k, col + 12u);
+    let a0 = load_a(base.x, row, k);
+    c00 += b0 * a0; c01 += b1 * a0; c02 += b2 * a0; c03 += b3 * a0;
+    let a1 = load_a(base.x, row + 4u, k);
+    c10 += b0 * a1; c11 += b1 * a1; c12 += b2 * a1; c13 += b3 * a1;
+    let a2 = load_a(base.x, row + 8u, k);
+    c20 += b0 * a2; c21 += b1 * a2; c22 += b2 * a2; c23 += b3 * a2;
+    let a3 = load_a(base.x, row + 12u, k);
+    c30 += b0 * a3; c31 += b1 * a3; c32 += b2 * a3; c33 += b3 * a3;
+  }
+  store_block(index, row, col, c00);
+  store_block(index, row, col + 4u, c01);
+  store_block(index, row, col + 8u, c02);
+  store_block(index, row, col + 12u, c03);
+  store_block(index, row + 4u, col, c10);
+  store_block(index, row + 4u, col + 4u, c11);
+  store_block(index, row + 4u, col + 8u, c12);
+  store_block(index, row + 4u, col + 12u, c13);
+  store_block(index, row + 8u, col, c20);
+  store_block(index, row + 8u, col + 4u, c21);
+  store_block(index, row + 8u, col + 8u, c22);
+  store_block(index, row + 8u, col + 12u, c23);
+  store_block(index, row + 12u, col, c30);
+  store_block(index, row + 12u, col + 4u, c31);
+  store_block(index, row + 12u, col + 8u, c32);
+  store_block(index, row + 12u, col + 12u, c33);
+}

@@ -1,0 +1,26 @@
+// c = act(scale·op(a)·op(b) + bias) + residual, 4 x 4 results in registers, no workgroup memory, no barrier.
+// Reads a, b, bias, residual, writes c. One invocation = one 4 x 4 tile. A block product is b·a because a
+// WGSL matrix is written by columns and ours hold rows.
+#import lib/matmul
+override LANES: u32 = 64u;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = p.first_group + flat_group(wid, nwg);
+  let across = (p.n + 3u) / 4u;
+  let down = (p.m + 3u) / 4u;
+  let tile = group * LANES + lane;
+  if (group >= p.groups || tile >= across * down * batch_count()) { return; }
+  let index = tile / (across * down);
+  let row = tile / across % down * 4u;
+  let col = tile % across * 4u;
+  let base = batch_offsets(index);
+  var c00 = mat4x4f();
+  for (var k = 0u; k < p.k4; k++) {
+    let b0 = load_b(base.y, k, col);
+    let a0 = load_a(base.x, row, k);
+    c00 += b0 * a0;
+  }
+  store_block(index, row, col, c00);
+}

@@ -1,0 +1,33 @@
+// c = act(scale·op(a)·op(b) + bias) + residual, 8 x 8 results in registers, no workgroup memory, no barrier.
+// Reads a, b, bias, residual, writes c. One invocation = one 8 x 8 tile. A block product is b·a because a
+// WGSL matrix is written by columns and ours hold rows.
+#import lib/matmul
+override LANES: u32 = 32u;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = p.first_group + flat_group(wid, nwg);
+  let across = (p.n + 7u) / 8u;
+  let down = (p.m + 7u) / 8u;
+  let tile = group * LANES + lane;
+  if (group >= p.groups || tile >= across * down * batch_count()) { return; }
+  let index = tile / (across * down);
+  let row = tile / across % down * 8u;
+  let col = tile % across * 8u;
+  let base = batch_offsets(index);
+  var c00 = mat4x4f(); var c01 = mat4x4f();
+  var c10 = mat4x4f(); var c11 = mat4x4f();
+  for (var k = 0u; k < p.k4; k++) {
+    let b0 = load_b(base.y, k, col);
+    let b1 = load_b(base.y, k, col + 4u);
+    let a0 = load_a(base.x, row, k);
+    c00 += b0 * a0; c01 += b1 * a0;
+    let a1 = load_a(base.x, row + 4u, k);
+    c10 += b0 * a1; c11 += b1 * a1;
+  }
+  store_block(index, row, col, c00);
+  store_block(index, row, col + 4u, c01);
+  store_block(index, row + 4u, col, c10);
+  store_block(index, row + 4u, col + 4u, c11);
+}

@@ -1,0 +1,132 @@
+// Matrix product with batch broadcasting, transposed operands and a fused epilogue:
+// c = act(scale·op(a)·op(b) + bias) + residual. Four records, one for each set of optional operands.
+// Gradients with an activation compute the value before it again: one more product, and nothing extra kept in memory.
+import { TesseraError } from "../base/errors";
+import { broadcastShapes, formatShape, sameShape, sizeOf } from "../tensor/shape";
+import { formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
+import { activationBackwardOp } from "./activation-backward";
+import { launchMatmul, MATMUL_VARIANTS, type MatmulAttrs, type Sizes } from "./matmul-plan";
+import { matmulReference } from "./matmul-reference";
+import { matmulRejects, matmulSamples } from "./matmul-samples";
+import { defineOp, expectFloat, expectSameDtype, type Op } from "./op";
+import { sumRows, sumToShape } from "./sum-rows";
+
+function sizesOf(a: TensorSpec, b: TensorSpec, attrs: MatmulAttrs): Sizes {
+  for (const [x, name] of [[a, "a"], [b, "b"]] as const) {
+    expectFloat(x, `matmul: ${name}`);
+    if (x.shape.length < 2) throw new TesseraError("shape", `matmul: ${name} needs at least 2 axes, got ${formatSpec(x)}; reshape a vector to a row or a column`);
+  }
+  expectSameDtype(a, b, "matmul");
+  const [a0, a1] = a.shape.slice(-2);
+  const [b0, b1] = b.shape.slice(-2);
+  const [m, k] = attrs.transposeA ? [a1, a0] : [a0, a1];
+  const [inner, n] = attrs.transposeB ? [b1, b0] : [b0, b1];
+  if (k !== inner) {
+    const how = `${attrs.transposeA ? ", transposed" : ""} and b is ${formatShape(b.shape)}${attrs.transposeB ? ", transposed" : ""}`;
+    throw new TesseraError("shape", `matmul: inner sizes differ, a is ${formatShape(a.shape)}${how}; transpose b?`);
+  }
+  const batchA = a.shape.slice(0, -2);
+  const batchB = b.shape.slice(0, -2);
+  return { m, n, k, batchA, batchB, batch: broadcastShapes(batchA, batchB, "matmul: batch axes") };
+}
+
+function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
+  const name = ["matmul", ...(extras.bias ? ["bias"] : []), ...(extras.residual ? ["residual"] : [])].join("-");
+  const biasAt = extras.bias ? 2 : -1;
+  const residualAt = extras.residual ? (extras.bias ? 3 : 2) : -1;
+  return defineOp<MatmulAttrs>({
+    name,
+    summary: `c = act(scale·op(a)·op(b)${extras.bias ? " + bias" : ""})${extras.residual ? " + residual" : ""}, op = transpose or nothing`,
+    inputs: ["a", "b", ...(extras.bias ? ["bias"] : []), ...(extras.residual ? ["residual"] : [])],
+    variants: MATMUL_VARIANTS,
+    infer(inputs, attrs) {
+      const [a, b] = inputs;
+      const { m, n, batch } = sizesOf(a, b, attrs);
+      const shape = [...batch, m, n];
+      const bias = inputs[biasAt];
+      const residual = inputs[residualAt];
+      if (bias) {
+        expectSameDtype(a, bias, "matmul: a and bias");
+        if (!sameShape(bias.shape, [n])) throw new TesseraError("shape", `matmul: bias must be [${n}], got ${formatShape(bias.shape)}`);
+      }
+      if (residual) {
+        expectSameDtype(a, residual, "matmul: a and residual");
+        if (!sameShape(residual.shape, shape)) throw new TesseraError("shape", `matmul: residual must be ${formatShape(shape)}, got ${formatShape(residual.shape)}`);
+      }
+      return [{ shape, dtype: a.dtype }];
+    },
+    launch(context) {
+      const { inputs, outputs, attrs } = context;
+      const [a, b] = inputs;
+      launchMatmul(context, sizesOf(a, b, attrs), { a, b, bias: inputs[biasAt], residual: inputs[residualAt], c: outputs[0] });
+    },
+    vjp([dy], { inputs, attrs }) {
+      if (!dy) return inputs.map(() => undefined);
+      const dz = beforeActivation(dy, inputs, biasAt, attrs);
+      const [da, db] = operandGradients(dz, inputs[0], inputs[1], attrs);
+      const gradients: (Tensor | undefined)[] = [da, db];
+      if (extras.bias) gradients.push(sumRows(dz.reshape([rowCount(dz), inputs[biasAt].size])));
+      if (extras.residual) gradients.push(dy);
+      return gradients;
+    },
+    reference: (inputs, attrs) => [matmulReference(inputs[0], inputs[1], inputs[biasAt], inputs[residualAt], attrs)],
+    samples: matmulSamples(extras),
+    rejects: matmulRejects(extras),
+    bound: {
+      f32: { rel: 2e-6, scaled: 2e-6, why: "k rounded additions of random sign: about √k·2⁻²⁵ of the largest result, 1e-6 at k = 4096; the activation adds a few ULP" },
+      f16: { rel: 1e-3, scaled: 2e-5, why: "one rounding of the result to f16 (4.9e-4); products and sums are f32" },
+      gradient: { rel: 1e-5, scaled: 1e-5, why: "two products in a row, and act' from a recomputed value: about 4 times the forward bound" },
+    },
+  });
+}
+
+const rowCount = (x: Tensor): number => sizeOf(x.shape.slice(0, -1));
+
+function beforeActivation(dy: Tensor, inputs: readonly Tensor[], biasAt: number, attrs: MatmulAttrs): Tensor {
+  const { activation = "none" } = attrs;
+  if (activation === "none") return dy;
+  const plain = { ...attrs, activation: "none" as const };
+  const [a, b] = inputs;
+  const z = inputs[biasAt] ? matmulBiasOp([a, b, inputs[biasAt]], plain)[0] : matmulOp([a, b], plain)[0];
+  const [dz] = activationBackwardOp([dy, z], { activation });
+  z.free();
+  return dz;
+}
+
+/** With c = op(a)·op(b): ∂op(a) = dz·op(b)ᵀ and ∂op(b) = op(a)ᵀ·dz, each stored as its operand is. */
+function operandGradients(dz: Tensor, a: Tensor, b: Tensor, attrs: MatmulAttrs): [Tensor, Tensor] {
+  const { transposeA = false, transposeB = false, scale = 1 } = attrs;
+  const product = (x: Tensor, y: Tensor, tx: boolean, ty: boolean): Tensor => matmulOp([x, y], { transposeA: tx, transposeB: ty, scale })[0];
+  const da = transposeA ? product(b, dz, transposeB, true) : product(dz, b, false, !transposeB);
+  const shared = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA && a.shape.length > 2;
+  // One b for a whole batch: its gradient is one product over all rows instead of a sum of many.
+  const x = shared ? a.reshape([rowCount(a), a.shape.at(-1) ?? 0]) : a;
+  const d = shared ? dz.reshape([rowCount(dz), dz.shape.at(-1) ?? 0]) : dz;
+  const db = transposeB ? product(d, x, true, transposeA) : product(x, d, !transposeA, false);
+  return [sumToShape(da, a.shape), shared ? db.reshape(b.shape) : sumToShape(db, b.shape)];
+}
+
+export const matmulOp: Op<MatmulAttrs> = define({ bias: false, residual: false });
+export const matmulBiasOp: Op<MatmulAttrs> = define({ bias: true, residual: false });
+export const matmulResidualOp: Op<MatmulAttrs> = define({ bias: false, residual: true });
+export const matmulBiasResidualOp: Op<MatmulAttrs> = define({ bias: true, residual: true });
+
+export interface MatmulOptions extends MatmulAttrs {
+  /** Row vector [N], added before the activation. */
+  bias?: Tensor;
+  /** Shape of the result, added after the activation. */
+  residual?: Tensor;
+}
+
+/**
+ * act(scale·op(a)·op(b) + bias) + residual. a [..., M, K], b [..., K, N] (stored transposed with `transposeA`,
+ * `transposeB`), batch axes broadcast; result [..., M, N]. f32 or f16 storage, f32 sums.
+ * @throws TesseraError `shape`, `dtype`.
+ */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { bias, residual, ...attrs } = options;
+  if (bias && residual) return matmulBiasResidualOp([a, b, bias, residual], attrs)[0];
+  if (bias) return matmulBiasOp([a, b, bias], attrs)[0];
+  if (residual) return matmulResidualOp([a, b, residual], attrs)[0];
+  return matmulOp([a, b], attrs)[0];
+}
