@@ -1,5 +1,6 @@
 // Runs that last: state, metrics, artefacts, crashes between and within writes, full storage, export and import.
 import { mkdtemp } from "node:fs/promises";
+import { crc32 } from "../base/crc32";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zipSync } from "fflate";
@@ -8,7 +9,7 @@ import { type Folder, memoryFolder } from "./folder";
 import { beatLiveness } from "./liveness";
 import { nodeFolder } from "./node-folder";
 import { parseRecord } from "./record";
-import { crc32, readSealed, writeSealed } from "./sealed";
+import { readSealed, writeSealed } from "./sealed";
 import { type RunStore, runStore } from "./store";
 import { exportRun, importRun } from "./transfer";
 

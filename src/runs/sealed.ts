@@ -1,4 +1,5 @@
 // Files that are whole or absent, on storage without an atomic rename: two slots, each with sequence number and checksum.
+import { crc32 } from "../base/crc32";
 import type { Folder } from "./folder";
 
 const MAGIC = 0x31535354; // "TSS1"
@@ -48,17 +49,4 @@ function unseal(
   if (view.getUint32(0, true) !== MAGIC || view.getFloat64(16, true) !== payload.length) return undefined;
   if (view.getUint32(4, true) !== crc32(payload)) return undefined;
   return { sequence: view.getFloat64(8, true), payload };
-}
-
-const table = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
-
-/** CRC-32 as in zip and PNG. */
-export function crc32(bytes: Uint8Array): number {
-  let c = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) c = table[(c ^ bytes[i]) & 255] ^ (c >>> 8);
-  return (c ^ 0xffffffff) >>> 0;
 }
