@@ -1,5 +1,4 @@
-// What the kernels that sum weights per block share: a workgroup is one block of query rows. Needs const LANES and,
-// from lib/attention_scores, the rows; `lse` is the binding with the log-sum-exp of a dense pass.
+// Sums of weights over a workgroup that is one block of query rows. Needs const LANES and lib/attention_scores.
 var<workgroup> block_parts: array<f32, 2u * LANES>;
 
 /// Sum over the workgroup. All lanes must call it; only lane 0 gets the sum. `turn` counts the calls: two halves take
@@ -18,10 +17,4 @@ fn block_sum(value: f32, lane: u32, turn: u32) -> f32 {
 /// 1 for rows that exist, 0 for the repeats of the last row that fill up a workgroup.
 fn real_rows() -> vec4f {
   return select(vec4f(), vec4f(1.0), vec4u(row_first) + vec4u(0u, 1u, 2u, 3u) < vec4u(p.lq));
-}
-
-/// Takes the softmax reference of this invocation's rows from `lse`: no running maximum is needed then.
-fn use_cached_lse(head: u32) {
-  let at = vec4u(head * p.lq) + min(vec4u(row_first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u));
-  row_top = vec4f(lse[at.x], lse[at.y], lse[at.z], lse[at.w]) * LOG2E;
 }

@@ -43,10 +43,11 @@ fn attend(start: u32, end: u32) {
   for (var j = start; j < end; j += STEP) { add_values(online_weights(scores(j, end)), j, end); }
 }
 
-/// Writes o = o / sum and the natural log-sum-exp of the rows below lq.
+/// Writes o = o / sum and the natural log-sum-exp of the rows below lq. A row that saw no key gets zeros and LOWEST.
 fn finish(head: u32) {
-  let inverse = 1.0 / row_sum;
-  let log_sum = row_top * LN2 + log(row_sum);
+  let sum = select(row_sum, vec4f(1.0), row_sum == vec4f());
+  let inverse = 1.0 / sum;
+  let log_sum = select(row_top * LN2 + log(sum), vec4f(LOWEST), row_sum == vec4f());
   for (var i = 0u; i < 4u; i++) {
     let row = row_first + i;
     if (row >= p.lq) { break; }

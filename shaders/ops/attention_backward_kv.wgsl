@@ -5,7 +5,7 @@
 #import lib/attention_values_rows
 #import lib/grid
 alias T = f32;
-const D: u32 = 64u;
+const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const LANES: u32 = 16u;
 const CAUSAL: bool = false; // row i sees keys up to i + lk - lq
 const LOG2E: f32 = 1.4426950408889634;

@@ -5,7 +5,7 @@
 #import lib/grid
 #import lib/attention_scores
 alias T = f32;
-const D: u32 = 64u;
+const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const LANES: u32 = 16u;
 
 struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32 }

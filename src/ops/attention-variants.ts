@@ -1,0 +1,46 @@
+// The two ways every attention kernel loads its streamed rows, as variants for the tuner. It launches nothing.
+import type { Gpu } from "../gpu/gpu";
+import type { KernelSource, LinkOptions } from "../gpu/link";
+import { kernel } from "../gpu/pipelines";
+import type { Variant } from "../gpu/queue";
+import type { Uniforms } from "../gpu/reflect";
+
+/** `rows`: every invocation reads for itself. `quad`: the lanes of a quad share their reads (needs subgroups). */
+export const ATTENTION_VARIANTS = ["rows", "quad"] as const;
+
+const quads = new WeakMap<KernelSource, KernelSource>();
+
+/** The same kernel with the loaders of lib/attention_*_quad in place of lib/attention_*_rows. */
+function quadSource(source: KernelSource): KernelSource {
+  let found = quads.get(source);
+  if (!found) {
+    found = {
+      file: source.file,
+      text: source.text.replace(
+        /#import lib\/attention_(load|values)_rows/g,
+        "#import lib/attention_$1_quad",
+      ),
+    };
+    quads.set(source, found);
+  }
+  return found;
+}
+
+/** Variants of one attention kernel for this device; `rows` always, `quad` where the device has subgroups. */
+export function attentionVariants(
+  gpu: Gpu,
+  source: KernelSource,
+  options: LinkOptions,
+  groups: number,
+  uniforms: Uniforms,
+): Variant[] {
+  const rows = { name: "rows", kernel: kernel(source, options), groups, uniforms };
+  if (!gpu.has("subgroups")) return [rows];
+  return [rows, { name: "quad", kernel: kernel(quadSource(source), options), groups, uniforms }];
+}
+
+/**
+ * Row length for which a kernel keeps room, for its constant D: 64, 128 or 256. Few values, since each is a kernel to
+ * compile; the real length is the uniform d4.
+ */
+export const roomFor = (d: number): number => (d <= 64 ? 64 : d <= 128 ? 128 : 256);
