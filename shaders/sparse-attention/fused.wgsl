@@ -6,9 +6,10 @@
 #import lib/grid
 #import lib/attention_scores
 #import lib/attention_step
+#import lib/attention_cached
 #import lib/attention_block_sum
 alias T = f32;
-const D: u32 = 64u;
+const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const BLOCK: u32 = 64u;
 const LANES: u32 = BLOCK / 4u;
 const DRIFT: f32 = 22026.4657948; // e^10
@@ -18,11 +19,12 @@ struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale:
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
 @group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k
 @group(0) @binding(2) var<storage, read> stream_b: array<vec4<T>>; // v
-@group(0) @binding(3) var<storage, read_write> o: array<vec4<T>>;
-@group(0) @binding(4) var<storage, read_write> lse: array<f32>; // holds the cached lse on entry
-@group(0) @binding(5) var<storage, read_write> mass: array<f32>;
-@group(0) @binding(6) var<storage, read_write> redo: array<u32>;
-@group(0) @binding(7) var<uniform> p: Params;
+@group(0) @binding(3) var<storage, read> cached: array<f32>;
+@group(0) @binding(4) var<storage, read_write> o: array<vec4<T>>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(6) var<storage, read_write> mass: array<f32>;
+@group(0) @binding(7) var<storage, read_write> redo: array<u32>;
+@group(0) @binding(8) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,

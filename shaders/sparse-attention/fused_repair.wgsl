@@ -8,7 +8,7 @@
 #import lib/attention_step
 #import lib/attention_block_sum
 alias T = f32;
-const D: u32 = 64u;
+const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const BLOCK: u32 = 64u;
 const LANES: u32 = BLOCK / 4u;
 

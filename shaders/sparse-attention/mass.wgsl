@@ -1,11 +1,13 @@
-// mass[h, i, j] = Σ exp(s - lse) over the rows of block i and keys of block j: the LSE-cached search, QK only (eq. 13).
-// Reads q [H, lq, D], k [H, lk, D], lse [H, lq]; writes mass. One workgroup = one block of query rows of one head.
+// mass[h, i, j] = Σ exp(s - cached) over the rows of block i and keys of block j: the LSE-cached search, QK only (eq. 13).
+// Reads q [H, lq, D], k [H, lk, D], cached [H, lq] (the lse of a dense pass); writes mass. One workgroup = one block of
+// query rows of one head.
 #import lib/attention_load_rows
 #import lib/grid
 #import lib/attention_scores
+#import lib/attention_cached
 #import lib/attention_block_sum
 alias T = f32;
-const D: u32 = 64u;
+const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const BLOCK: u32 = 64u;
 const LANES: u32 = BLOCK / 4u;
 
@@ -13,7 +15,7 @@ struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale:
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
 @group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k
-@group(0) @binding(2) var<storage, read> lse: array<f32>;
+@group(0) @binding(2) var<storage, read> cached: array<f32>;
 @group(0) @binding(3) var<storage, read_write> mass: array<f32>;
 @group(0) @binding(4) var<uniform> p: Params;
 
