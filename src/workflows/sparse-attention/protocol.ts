@@ -16,6 +16,18 @@ export const STRATEGIES = [
 ] as const;
 export type StrategyId = (typeof STRATEGIES)[number];
 
+/** Rules that give a block mask, and so can run sparse. */
+export const MASK_STRATEGIES = [
+  "adaspa",
+  "stale-lse",
+  "pooled",
+  "antidiagonal",
+  "template",
+  "window",
+  "random",
+] as const;
+export type MaskStrategyId = (typeof MASK_STRATEGIES)[number];
+
 export interface StrategyInfo {
   label: string;
   /** One sentence: the rule by which blocks are kept. */
@@ -80,7 +92,7 @@ export const params = {
     help: "Side of a score block.",
     group: "Method",
   }),
-  strategy: choice("adaspa", STRATEGIES, {
+  strategy: choice("adaspa", MASK_STRATEGIES, {
     label: "Selection rule",
     help: "Rule by which blocks are kept; all rules get the same number of blocks.",
     group: "Method",
@@ -342,7 +354,10 @@ export interface HeadResult {
   rows: number;
   /** Row blocks that the guard of the one-pass search sent through the online softmax again. */
   redone: number;
-  /** Wall time of each kernel on this head alone, one run: rough. `measure` times them with care. */
+  /**
+   * Wall time of each kernel on this head alone, one run: rough. `measure` times them with care. In the one-pass search
+   * `searchMs` is the whole pass that also gives the output. `selectMs` is CPU time for rules that choose there.
+   */
   times: HeadTimes;
 }
 

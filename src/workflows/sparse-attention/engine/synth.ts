@@ -27,8 +27,8 @@ const SHARPEST = 14;
 const FLATTEST = 1.5;
 const TABLE = 1 << 14;
 
-/** Values of one step and layer, [H, L, D] each. */
-export interface Triple {
+/** Values of one head, [L, D] each. */
+export interface HeadValues {
   q: Float32Array<ArrayBuffer>;
   k: Float32Array<ArrayBuffer>;
   v: Float32Array<ArrayBuffer>;
@@ -61,31 +61,34 @@ export function describeHead(head: number, heads: number): string {
 const peak = (head: number, heads: number): number =>
   heads === 1 ? SHARPEST : SHARPEST * (FLATTEST / SHARPEST) ** (head / (heads - 1));
 
-/** Makes one step and layer. The same settings give the same numbers, whatever else is made. */
-export function synthesise(settings: SynthSettings, grid: Grid, layer: number, step: number): Triple {
-  const { heads, length, dim } = settings;
-  const out: Triple = {
-    q: new Float32Array(heads * length * dim),
-    k: new Float32Array(heads * length * dim),
-    v: new Float32Array(heads * length * dim),
-  };
-  const table = new Random(settings.synthSeed, 1).normals(TABLE);
-  for (let head = 0; head < heads; head++) {
-    fillHead(out, settings, grid, layer, step, head, table);
+const tables = new Map<number, Float32Array>();
+
+/** Noise is looked up in a table of normals at a random place per token: one word per token instead of 3D normals. */
+function normalTable(seed: number): Float32Array {
+  let table = tables.get(seed);
+  if (!table) {
+    table = new Random(seed, 1).normals(TABLE);
+    tables.clear();
+    tables.set(seed, table);
   }
-  return out;
+  return table;
 }
 
-function fillHead(
-  out: Triple,
+/** Makes one head of one step and layer. The same settings give the same numbers, whatever else is made. */
+export function synthesiseHead(
   settings: SynthSettings,
   grid: Grid,
-  layer: number,
-  step: number,
-  head: number,
-  table: Float32Array,
-): void {
+  place: { layer: number; step: number; head: number },
+): HeadValues {
+  const { layer, step, head } = place;
   const { heads, length, dim, synthSeed: seed, steps } = settings;
+  const size = length * dim;
+  const out: HeadValues = {
+    q: new Float32Array(size),
+    k: new Float32Array(size),
+    v: new Float32Array(size),
+  };
+  const table = normalTable(seed);
   // Structure depends on layer and head only; noise on the step as well: early steps (small numbers) have more of it.
   const structure = new Random(seed, 1000 + layer * 64 + head);
   const noise = new Random(seed, 100_000 + (step * 16 + layer) * 64 + head);
@@ -104,7 +107,7 @@ function fillHead(
   const textPull = side * Math.sqrt(top * (0.35 + 0.3 * structure.uniform()));
   const video = videoTokens(grid);
   for (let i = 0; i < length; i++) {
-    const at = (head * length + i) * dim;
+    const at = i * dim;
     const isText = i >= video;
     const position = isText ? [0, 0, 0] : coordinates(grid, i);
     const shift = noise.word();
@@ -132,6 +135,7 @@ function fillHead(
         0.6 * table[((shift >>> 16) + d * 7) & (TABLE - 1)];
     }
   }
+  return out;
 }
 
 /** Tensor names of a step and layer, as the default patterns find them again. */
