@@ -21,6 +21,8 @@ export interface Column<R> {
   render?(row: R): ReactNode;
   /** A text column that takes the room left. */
   wide?: boolean;
+  /** A column of buttons: its label is only read out, it is not sorted and not copied. */
+  buttons?: boolean;
 }
 
 interface Props<R> {
@@ -60,8 +62,10 @@ export function DataTable<R>(props: Props<R>): ReactNode {
   };
   return (
     <div>
-      <section
+      {/* biome-ignore lint/a11y/useSemanticElements: nothing in a table of results is a form field */}
+      <div
         className={classes.scroll}
+        role="group"
         style={{ maxHeight: props.maxHeight }}
         aria-label={props.title}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
@@ -131,7 +135,7 @@ export function DataTable<R>(props: Props<R>): ReactNode {
             })}
           </tbody>
         </table>
-      </section>
+      </div>
       {!props.bare && (
         <div className={classes.foot}>
           <span>
@@ -143,7 +147,15 @@ export function DataTable<R>(props: Props<R>): ReactNode {
             color="gray"
             size="compact-xs"
             leftSection={<IconCopy size={13} aria-hidden />}
-            onClick={() => copyText(tableCsv(sorted, columns), "Table")}
+            onClick={() =>
+              copyText(
+                tableCsv(
+                  sorted,
+                  columns.filter((c) => !c.buttons),
+                ),
+                "Table",
+              )
+            }
           >
             Copy CSV
           </Button>
@@ -163,6 +175,13 @@ function cellText<R>(column: Column<R>, row: R): ReactNode {
 
 function Head<R>(props: { column: Column<R>; sort?: Sort; isRight: boolean; onSort(): void }): ReactNode {
   const { column, sort } = props;
+  if (column.buttons) {
+    return (
+      <th>
+        <span className={classes.caption}>{column.label}</span>
+      </th>
+    );
+  }
   const button = (
     <UnstyledButton className={classes.sort} onClick={props.onSort}>
       {column.label}

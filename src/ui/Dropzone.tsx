@@ -6,6 +6,7 @@ import { IconFileUpload, IconX } from "@tabler/icons-react";
 import { type ReactNode, useRef, useState } from "react";
 import { busy as markBusy } from "../base/idle";
 import classes from "./Dropzone.module.css";
+import { extensionProblem } from "./file-names";
 import { errorRecord } from "./states";
 
 interface Props {
@@ -23,13 +24,6 @@ interface Props {
   /** More ways in, such as a generated example. */
   actions?: ReactNode;
   compact?: boolean;
-}
-
-/** Why a file name is not accepted, or undefined. */
-export function extensionProblem(name: string, extensions: readonly string[]): string | undefined {
-  if (extensions.some((extension) => name.toLowerCase().endsWith(extension.toLowerCase()))) return undefined;
-  const list = extensions.join(", ").replace(/, ([^,]*)$/, " or $1");
-  return `A file ending in ${list} is needed, got "${name}".`;
 }
 
 /** Drag, click or keyboard; the file never leaves the machine. */

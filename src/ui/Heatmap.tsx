@@ -192,7 +192,7 @@ function HeatCanvas(props: CanvasProps): ReactNode {
       aria-label={label}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the cells out
       tabIndex={0}
-      style={{ width, height: layout.height }}
+      style={{ width: layout.width, height: layout.height }}
       data-select={props.onSelect ? true : undefined}
       onKeyDown={onKeyDown}
       onBlur={() => show(undefined, false)}

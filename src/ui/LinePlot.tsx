@@ -93,7 +93,11 @@ function plotData(joined: Joined): uPlot.AlignedData {
 
 function plotOptions(props: Props, onCursor: () => void): uPlot.Options {
   const { palette, lines = [] } = props;
-  const axis = (label: string, format: ((v: number) => string) | undefined): uPlot.Axis => ({
+  const axis = (
+    label: string,
+    kind: string | undefined,
+    format: ((v: number) => string) | undefined,
+  ): uPlot.Axis => ({
     label,
     stroke: palette.quiet,
     font: "12px Inter, sans-serif",
@@ -105,7 +109,7 @@ function plotOptions(props: Props, onCursor: () => void): uPlot.Options {
     ticks: { show: false },
     border: { show: false },
     values: (_, splits) => {
-      const step = splits.length > 1 ? Math.abs(splits[1] - splits[0]) : 0;
+      const step = splits.length > 1 && kind !== "log" ? Math.abs(splits[1] - splits[0]) : 0;
       return splits.map((v) => (v === null ? "" : (format?.(v) ?? formatTick(v, step))));
     },
   });
@@ -121,9 +125,9 @@ function plotOptions(props: Props, onCursor: () => void): uPlot.Options {
     legend: { show: false },
     scales: { x: scale(props.xScale, props.xRange), y: scale(props.yScale, props.yRange) },
     axes: [
-      { ...axis(props.xLabel, props.formatX), size: 28 },
+      { ...axis(props.xLabel, props.xScale, props.formatX), size: 28 },
       {
-        ...axis(props.yLabel, props.formatY),
+        ...axis(props.yLabel, props.yScale, props.formatY),
         size: (_, values) => 16 + 6.6 * Math.max(2, ...(values ?? []).map((v) => v.length)),
       },
     ],

@@ -11,6 +11,7 @@ export function Panel(props: {
   actions?: ReactNode;
   children: ReactNode;
   level?: 2 | 3;
+  /** For tables: their cells bring the padding. */
   flush?: boolean;
 }): ReactNode {
   const id = useId();

@@ -3,6 +3,7 @@ import { Anchor } from "@mantine/core";
 import { Notifications, notifications } from "@mantine/notifications";
 import "@mantine/notifications/styles.layer.css";
 import { type ReactNode, useEffect } from "react";
+import classes from "./ToastHost.module.css";
 import { type Toast, toastStore } from "./toasts";
 
 const COLOURS = { info: "lapis", good: "teal", warn: "yellow", error: "red" } as const;
@@ -20,7 +21,15 @@ export default function ToastHost(): ReactNode {
         show(newest);
     });
   }, []);
-  return <Notifications position="top-right" limit={4} containerWidth={360} zIndex={400} />;
+  return (
+    <Notifications
+      position="top-right"
+      limit={4}
+      containerWidth={360}
+      classNames={{ root: classes.root }}
+      zIndex={400}
+    />
+  );
 }
 
 function show(item: Toast): void {

@@ -29,6 +29,9 @@ export interface HeatLayout {
   bar: { x: number; y: number; width: number; height: number };
 }
 
+/** Px that the colour bar and the entries beside it need at most. */
+const KEY_WIDTH = 520;
+
 /** Square cells fill the width until they would exceed the height; "fill" stretches them over width and height. */
 export function heatLayout(input: HeatInput): HeatLayout {
   const left = 22 + input.rowTickRoom;
@@ -46,7 +49,7 @@ export function heatLayout(input: HeatInput): HeatLayout {
   }
   const bottom = top + plotHeight + 38;
   return {
-    width: input.width,
+    width: Math.min(input.width, Math.ceil(left + Math.max(plotWidth + right, KEY_WIDTH))),
     height: bottom + 36,
     x: left,
     y: top,

@@ -72,6 +72,14 @@ export const theme = createTheme({
     TextInput: { defaultProps: { size: "xs" } },
     Select: { defaultProps: { size: "xs" } },
     Menu: { defaultProps: { shadow: "md" } },
+    Modal: {
+      defaultProps: { radius: "md", overlayProps: { backgroundOpacity: 0.4 } },
+      styles: { title: { fontWeight: 600 } },
+    },
+    Drawer: {
+      defaultProps: { overlayProps: { backgroundOpacity: 0.4 } },
+      styles: { title: { fontWeight: 600 } },
+    },
     Tabs: { defaultProps: { keepMounted: false } },
   },
 });

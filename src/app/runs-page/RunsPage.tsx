@@ -164,7 +164,8 @@ function columns(rename: (record: RunRecord) => void): Column<RunRecord>[] {
     { key: "summary", label: "Results", wide: true, value: (record) => summaryWords(record.summary) || null },
     {
       key: "menu",
-      label: "",
+      label: "Actions",
+      buttons: true,
       value: () => null,
       render: (record) => (
         <RowMenu record={record} hash={runHash(record, spec(record))} rename={() => rename(record)} />

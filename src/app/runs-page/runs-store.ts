@@ -115,12 +115,14 @@ export const exportRuns = (records: readonly RunRecord[]): Promise<void> =>
 /** Adds exported runs. @throws TesseraError naming what is wrong with the first file that is not one. */
 export async function importRuns(files: readonly File[]): Promise<void> {
   const store = await openRuns();
+  const names: string[] = [];
   try {
     for (const file of files) {
-      const record = await importRun(store, new Uint8Array(await file.arrayBuffer()));
-      toast.good(`Imported “${record.name}”.`);
+      names.push((await importRun(store, new Uint8Array(await file.arrayBuffer()))).name);
     }
   } finally {
+    if (names.length > 0)
+      toast.good(names.length === 1 ? `Imported “${names[0]}”.` : `Imported ${names.length} runs.`);
     await loadRuns();
   }
 }

@@ -15,6 +15,7 @@ import {
 import { type ReactNode, useEffect } from "react";
 import { workflows } from "../registry";
 import { navigate, workflowHash } from "../router";
+import classes from "./CommandPalette.module.css";
 import { PAGES } from "./Header";
 
 interface Props {
@@ -97,7 +98,9 @@ export default function CommandPalette(props: Props): ReactNode {
       highlightQuery
       scrollable
       maxHeight={420}
-      aria-label="Search workflows and commands"
+      overlayProps={{ blur: 0, backgroundOpacity: 0.4 }}
+      attributes={{ content: { "aria-label": "Search" } }}
+      classNames={{ action: classes.action, search: classes.search }}
       searchProps={{
         leftSection: <IconSearch size={18} stroke={1.6} aria-hidden />,
         placeholder: "Search workflows, pages, commands",

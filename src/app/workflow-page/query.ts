@@ -18,7 +18,11 @@ export function readQuery(
 }
 
 /** The query of the values, plus the other entries that the present address has. */
-export function keepOthers(spec: ParamSpec, values: ParamValues, hash: string): URLSearchParams {
+export function keepOthers(
+  spec: ParamSpec,
+  values: Readonly<Record<string, unknown>>,
+  hash: string,
+): URLSearchParams {
   const query = toQuery(spec, values);
   const present = parseRoute(hash).query;
   for (const name of OTHERS) {
