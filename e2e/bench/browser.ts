@@ -43,7 +43,10 @@ async function launchChromium(): Promise<BenchBrowser> {
       page.on("pageerror", (error) => log(`page error: ${error.message}`));
       await page.goto(url);
       await page.waitForFunction((n) => n in window, name);
-      return page.evaluate(([n, a]) => (window as unknown as Record<string, (a: unknown) => unknown>)[n as string](a), [name, argument]) as never;
+      return page.evaluate(
+        ([n, a]) => (window as unknown as Record<string, (a: unknown) => unknown>)[n as string](a),
+        [name, argument],
+      ) as never;
     },
     close: () => browser.close(),
   };
@@ -55,7 +58,11 @@ async function launchFirefox(): Promise<BenchBrowser> {
     executablePath: first(["/usr/bin/firefox-esr", "/usr/bin/firefox"]),
     headless: true,
     protocolTimeout: 0,
-    extraPrefsFirefox: { "dom.webgpu.enabled": true, "gfx.webgpu.ignore-blocklist": true, "dom.webgpu.workers.enabled": true },
+    extraPrefsFirefox: {
+      "dom.webgpu.enabled": true,
+      "gfx.webgpu.ignore-blocklist": true,
+      "dom.webgpu.workers.enabled": true,
+    },
     env: {
       ...process.env,
       HOME: mkdtempSync(join(tmpdir(), "tessera-firefox-")),
@@ -68,7 +75,11 @@ async function launchFirefox(): Promise<BenchBrowser> {
       page.on("console", (message) => log(message.text()));
       await page.goto(url);
       await page.waitForFunction((n: string) => n in window, { timeout: 60_000 }, name);
-      return page.evaluate((n: string, a: unknown) => (window as unknown as Record<string, (a: unknown) => unknown>)[n](a), name, argument) as never;
+      return page.evaluate(
+        (n: string, a: unknown) => (window as unknown as Record<string, (a: unknown) => unknown>)[n](a),
+        name,
+        argument,
+      ) as never;
     },
     close: () => browser.close(),
   };

@@ -26,7 +26,10 @@ function installPeers(): string {
   const folder = join(HERE, "peers");
   if (!existsSync(join(folder, "node_modules"))) {
     log("Installing the peers to compare with …");
-    execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync("npm", ["ci", "--no-audit", "--no-fund"], {
+      cwd: folder,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
   }
   return folder;
 }
@@ -34,13 +37,24 @@ function installPeers(): string {
 async function inBrowser(kind: BrowserKind, request: PageRequest): Promise<PageReply> {
   const peers = installPeers();
   const outDir = join(HERE, "../output/bench");
-  await build({ configFile: false, root: join(HERE, "page"), base: "./", logLevel: "error", build: { outDir, emptyOutDir: true, target: "es2023" } });
+  await build({
+    configFile: false,
+    root: join(HERE, "page"),
+    base: "./",
+    logLevel: "error",
+    build: { outDir, emptyOutDir: true, target: "es2023" },
+  });
   const wasm = join(outDir, "ort");
   mkdirSync(wasm, { recursive: true });
   for (const file of ["ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm"]) {
     cpSync(join(peers, "node_modules/onnxruntime-web/dist", file), join(wasm, file));
   }
-  const server = await preview({ configFile: false, root: join(HERE, "page"), build: { outDir }, preview: { host: "127.0.0.1", port: 0 } });
+  const server = await preview({
+    configFile: false,
+    root: join(HERE, "page"),
+    build: { outDir },
+    preview: { host: "127.0.0.1", port: 0 },
+  });
   const address = server.httpServer.address();
   if (!address || typeof address === "string") throw new Error("the bench server has no port");
   const url = `http://127.0.0.1:${address.port}/`;
@@ -59,7 +73,8 @@ async function inNode(request: PageRequest): Promise<PageReply> {
   const options = { rounds: request.rounds, log };
   if (request.suite === "sparse-attention") return { adapter, rows: await sparseAttentionRows(gpu, options) };
   const rows = [];
-  for (const item of kernelCases(request.only)) rows.push(await runCase(item, tesseraContestant(gpu), [], options));
+  for (const item of kernelCases(request.only))
+    rows.push(await runCase(item, tesseraContestant(gpu), [], options));
   return { adapter, rows };
 }
 

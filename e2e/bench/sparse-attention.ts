@@ -2,6 +2,9 @@
 import type { Gpu } from "../../src/gpu/gpu";
 
 /** Filled in with the kernels of the workflow. */
-export async function sparseAttentionRows(_gpu: Gpu, _options: { rounds: number; log(line: string): void }): Promise<object[]> {
+export async function sparseAttentionRows(
+  _gpu: Gpu,
+  _options: { rounds: number; log(line: string): void },
+): Promise<object[]> {
   return [];
 }

@@ -47,7 +47,11 @@ export function f16ToF32(bits: number): number {
 }
 
 /** Converts whole arrays; lengths must agree. */
-export function decodeHalf(bits: Uint16Array, kind: "f16" | "bf16", out = new Float32Array(bits.length)): Float32Array {
+export function decodeHalf(
+  bits: Uint16Array,
+  kind: "f16" | "bf16",
+  out = new Float32Array(bits.length),
+): Float32Array {
   const convert = kind === "f16" ? f16ToF32 : bf16ToF32;
   for (let i = 0; i < bits.length; i++) out[i] = convert(bits[i]);
   return out;

@@ -72,7 +72,8 @@ export function problem(name: string, param: Param, value: unknown): string | un
     case "float": {
       const unit = param.unit ? ` ${param.unit}` : "";
       if (typeof value !== "number" || !Number.isFinite(value)) return `${name}: a number is needed, ${got}`;
-      if (param.kind === "int" && !Number.isInteger(value)) return `${name}: a whole number is needed, ${got}`;
+      if (param.kind === "int" && !Number.isInteger(value))
+        return `${name}: a whole number is needed, ${got}`;
       if (value < param.min || value > param.max) {
         return `${name}: must lie between ${param.min} and ${param.max}${unit}, ${got}`;
       }
@@ -96,10 +97,14 @@ export function problem(name: string, param: Param, value: unknown): string | un
 }
 
 /** Fills in defaults and checks everything. @throws TesseraError `params` listing every problem at once. */
-export function validate<S extends ParamSpec>(spec: S, values: Readonly<Record<string, unknown>>): ParamValues<S> {
+export function validate<S extends ParamSpec>(
+  spec: S,
+  values: Readonly<Record<string, unknown>>,
+): ParamValues<S> {
   const problems: string[] = [];
   for (const name of Object.keys(values)) {
-    if (!(name in spec)) problems.push(`${name}: no such parameter; known are ${Object.keys(spec).join(", ")}`);
+    if (!(name in spec))
+      problems.push(`${name}: no such parameter; known are ${Object.keys(spec).join(", ")}`);
   }
   const full: Record<string, unknown> = {};
   for (const [name, param] of Object.entries(spec)) {
@@ -114,7 +119,8 @@ export function validate<S extends ParamSpec>(spec: S, values: Readonly<Record<s
 /** Reads one value from text (URL or command line). @throws TesseraError `params` when it does not parse. */
 export function parseValue(name: string, param: Param, source: string): string | number | boolean {
   let value: string | number | boolean = source;
-  if (param.kind === "int" || param.kind === "float") value = source.trim() === "" ? Number.NaN : Number(source);
+  if (param.kind === "int" || param.kind === "float")
+    value = source.trim() === "" ? Number.NaN : Number(source);
   if (param.kind === "bool" && (source === "true" || source === "false")) value = source === "true";
   const wrong = problem(name, param, value);
   if (wrong) throw new TesseraError("params", wrong, { problems: [wrong] });
@@ -131,7 +137,10 @@ export function toQuery(spec: ParamSpec, values: Readonly<Record<string, unknown
 }
 
 /** Reads a query string; unknown or broken entries are returned as problems, never thrown, so that old links open. */
-export function fromQuery<S extends ParamSpec>(spec: S, query: URLSearchParams): { values: ParamValues<S>; problems: string[] } {
+export function fromQuery<S extends ParamSpec>(
+  spec: S,
+  query: URLSearchParams,
+): { values: ParamValues<S>; problems: string[] } {
   const values: Record<string, unknown> = defaults(spec);
   const problems: string[] = [];
   for (const [name, source] of query) {

@@ -18,7 +18,10 @@ function mulHigh(a: number, b: number): number {
 }
 
 /** Four 32-bit words for a 128-bit counter and a 64-bit key. */
-export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): [number, number, number, number] {
+export function philox(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
@@ -48,7 +51,10 @@ export class Random {
   /** Next 32-bit word. */
   word(): number {
     if (this.words.length === 0) {
-      this.words = philox([this.counter >>> 0, Math.floor(this.counter / 2 ** 32), 0, 0], [this.seed >>> 0, this.stream >>> 0]).reverse();
+      this.words = philox(
+        [this.counter >>> 0, Math.floor(this.counter / 2 ** 32), 0, 0],
+        [this.seed >>> 0, this.stream >>> 0],
+      ).reverse();
       this.counter++;
     }
     return this.words.pop()!;

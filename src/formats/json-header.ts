@@ -12,7 +12,11 @@ const MAX_DEPTH = 16;
 export function parseStrictJson(text: string, file: string): Json {
   let at = 0;
   const fail = (why: string): never => {
-    throw new TesseraError("file-corrupt", `The header is not valid JSON: ${why} at character ${at}: ${file}`, { at });
+    throw new TesseraError(
+      "file-corrupt",
+      `The header is not valid JSON: ${why} at character ${at}: ${file}`,
+      { at },
+    );
   };
   const space = (): void => {
     while (at < text.length && " \t\n\r".includes(text[at])) at++;
@@ -71,7 +75,10 @@ export function parseStrictJson(text: string, file: string): Json {
       list(depth, "]", () => void items.push(value(depth + 1)));
       return items;
     }
-    const word = /^(?:true|false|null|-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?)(?![\w.+-])/.exec(text.slice(at, at + 72))?.[0];
+    const word =
+      /^(?:true|false|null|-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?)(?![\w.+-])/.exec(
+        text.slice(at, at + 72),
+      )?.[0];
     if (word === undefined) return fail("a value is missing or malformed");
     at += word.length;
     return JSON.parse(word) as Json;

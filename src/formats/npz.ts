@@ -3,7 +3,14 @@ import { zipSync } from "fflate";
 import { TesseraError } from "../base/errors";
 import { encodeNpy, type NpyHeader, npyHeaderEnd, npyValues, parseNpyHeader } from "./npy";
 import type { ByteSource } from "./source";
-import { byteRange, findEntry, type FileDType, type TensorData, type TensorEntry, type TensorFile } from "./tensor-data";
+import {
+  byteRange,
+  type FileDType,
+  findEntry,
+  type TensorData,
+  type TensorEntry,
+  type TensorFile,
+} from "./tensor-data";
 import { readZipDirectory, readZipEntry, type ZipEntry, zipDataStart } from "./zip";
 
 interface Entry extends TensorEntry {
@@ -19,7 +26,11 @@ export async function openNpz(source: ByteSource): Promise<TensorFile> {
     const name = zip.name.slice(0, -4);
     const header = await readHeader(source, zip);
     if (header.dataStart + header.bytes !== zip.size) {
-      throw new TesseraError("file-corrupt", `Array ${name} should take ${header.dataStart + header.bytes} bytes by its header, the zip says ${zip.size}: ${source.name}`, { tensor: name });
+      throw new TesseraError(
+        "file-corrupt",
+        `Array ${name} should take ${header.dataStart + header.bytes} bytes by its header, the zip says ${zip.size}: ${source.name}`,
+        { tensor: name },
+      );
     }
     entries.push({ name, dtype: header.dtype, shape: header.shape, bytes: header.bytes, zip, header });
   }
@@ -38,14 +49,21 @@ async function readHeader(source: ByteSource, zip: ZipEntry): Promise<NpyHeader>
   return parseNpyHeader(await readZipEntry(source, zip, Math.min(end, zip.size)), what);
 }
 
-async function readArray(source: ByteSource, entry: Entry, range?: { from: number; to: number }): Promise<TensorData> {
+async function readArray(
+  source: ByteSource,
+  entry: Entry,
+  range?: { from: number; to: number },
+): Promise<TensorData> {
   const { header, zip } = entry;
   const { start, end, shape } = byteRange(entry, range);
   if (zip.method === 0 && !header.fortran && range) {
     const at = (await zipDataStart(source, zip)) + header.dataStart;
     return npyValues({ ...header, shape }, await source.read(at + start, at + end));
   }
-  const whole = npyValues(header, (await readZipEntry(source, zip)).slice(header.dataStart) as Uint8Array<ArrayBuffer>);
+  const whole = npyValues(
+    header,
+    (await readZipEntry(source, zip)).slice(header.dataStart) as Uint8Array<ArrayBuffer>,
+  );
   return range ? { dtype: whole.dtype, shape, data: whole.data.slice(range.from, range.to) } : whole;
 }
 
@@ -59,8 +77,13 @@ export interface ArrayToWrite {
 const FIXED_DATE = new Date(1980, 0, 1);
 
 /** A whole file in memory, up to 2 GiB. `compress` deflates (smaller, slower; NumPy reads both). */
-export function encodeNpz(arrays: Readonly<Record<string, ArrayToWrite>>, options: { compress?: boolean } = {}): Uint8Array<ArrayBuffer> {
+export function encodeNpz(
+  arrays: Readonly<Record<string, ArrayToWrite>>,
+  options: { compress?: boolean } = {},
+): Uint8Array<ArrayBuffer> {
   const level = options.compress ? 6 : 0;
-  const files = Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${name}.npy`, encodeNpy(array)]));
+  const files = Object.fromEntries(
+    Object.entries(arrays).map(([name, array]) => [`${name}.npy`, encodeNpy(array)]),
+  );
   return zipSync(files, { level, mtime: FIXED_DATE }) as Uint8Array<ArrayBuffer>;
 }

@@ -12,7 +12,11 @@ const OTHERS: readonly { starts: readonly number[]; what: string; advice: string
   { starts: [0x89, 0x48, 0x44, 0x46], what: "an HDF5 file", advice: "save the arrays with numpy.savez" },
   { starts: [0x89, 0x50, 0x4e, 0x47], what: "a PNG picture", advice: "drop a file of tensors" },
   { starts: [0xff, 0xd8, 0xff], what: "a JPEG picture", advice: "drop a file of tensors" },
-  { starts: [0x80, 0x02], what: "a Python pickle", advice: "pickles are never opened; save with safetensors.torch.save_file" },
+  {
+    starts: [0x80, 0x02],
+    what: "a Python pickle",
+    advice: "pickles are never opened; save with safetensors.torch.save_file",
+  },
   { starts: [0x1f, 0x8b], what: "a gzip archive", advice: "unpack it first" },
 ];
 
@@ -27,18 +31,25 @@ export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
   if (starts(NPY_MAGIC)) return openNpy(source, head);
   const other = OTHERS.find((o) => starts(o.starts));
   if (other) throw unknown(source, `this is ${other.what}; ${other.advice}`);
-  if (source.name.endsWith(".safetensors") || (await safetensorsHeaderLength(source)) !== undefined) return openSafetensors(source);
+  if (source.name.endsWith(".safetensors") || (await safetensorsHeaderLength(source)) !== undefined)
+    return openSafetensors(source);
   throw unknown(source, source.size === 0 ? "this file is empty" : "its first bytes belong to none of these");
 }
 
 function unknown(source: ByteSource, why: string): TesseraError {
-  return new TesseraError("file-unknown", `safetensors, npz and npy files can be opened, but ${why}: ${source.name}`);
+  return new TesseraError(
+    "file-unknown",
+    `safetensors, npz and npy files can be opened, but ${why}: ${source.name}`,
+  );
 }
 
 async function openZip(source: ByteSource): Promise<TensorFile> {
   const file = await openNpz(source);
   if (file.entries.length === 0) {
-    throw unknown(source, "this zip holds no .npy array (a PyTorch .pt file? save its tensors with safetensors.torch.save_file)");
+    throw unknown(
+      source,
+      "this zip holds no .npy array (a PyTorch .pt file? save its tensors with safetensors.torch.save_file)",
+    );
   }
   return file;
 }
@@ -48,7 +59,11 @@ async function openNpy(source: ByteSource, head: Uint8Array): Promise<TensorFile
   const end = Math.min(npyHeaderEnd(head, source.name), source.size);
   const header = parseNpyHeader(await source.read(0, end), source.name);
   if (header.dataStart + header.bytes > source.size) {
-    throw new TesseraError("file-truncated", `The array ends at byte ${header.dataStart + header.bytes}, but the file ends at ${source.size}; it is cut short: ${source.name}`, { size: source.size });
+    throw new TesseraError(
+      "file-truncated",
+      `The array ends at byte ${header.dataStart + header.bytes}, but the file ends at ${source.size}; it is cut short: ${source.name}`,
+      { size: source.size },
+    );
   }
   const name = source.name.replace(/^.*[\\/]/, "").replace(/\.npy$/, "");
   const entry = { name, dtype: header.dtype, shape: header.shape, bytes: header.bytes };
@@ -60,7 +75,10 @@ async function openNpy(source: ByteSource, head: Uint8Array): Promise<TensorFile
     async read(wanted, range) {
       const { start, end: stop, shape } = byteRange(findEntry([entry], wanted, source.name), range);
       if (range && !header.fortran) {
-        return npyValues({ ...header, shape }, await source.read(header.dataStart + start, header.dataStart + stop));
+        return npyValues(
+          { ...header, shape },
+          await source.read(header.dataStart + start, header.dataStart + stop),
+        );
       }
       const whole = npyValues(header, await source.read(header.dataStart, header.dataStart + header.bytes));
       return range ? { dtype: whole.dtype, shape, data: whole.data.slice(range.from, range.to) } : whole;

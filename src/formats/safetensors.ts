@@ -3,7 +3,18 @@
 import { TesseraError } from "../base/errors";
 import { type Json, parseStrictJson } from "./json-header";
 import type { ByteSource } from "./source";
-import { asArray, byteRange, DTYPE_BYTES, DTYPES, elementCount, type FileDType, findEntry, type TensorData, type TensorEntry, type TensorFile } from "./tensor-data";
+import {
+  asArray,
+  byteRange,
+  DTYPE_BYTES,
+  DTYPES,
+  elementCount,
+  type FileDType,
+  findEntry,
+  type TensorData,
+  type TensorEntry,
+  type TensorFile,
+} from "./tensor-data";
 
 /** The reference implementation's own limit. */
 const MAX_HEADER = 100_000_000;
@@ -13,7 +24,11 @@ interface Entry extends TensorEntry {
   start: number;
 }
 
-function corrupt(source: ByteSource, why: string, fields: { at?: number; tensor?: string } = {}): TesseraError {
+function corrupt(
+  source: ByteSource,
+  why: string,
+  fields: { at?: number; tensor?: string } = {},
+): TesseraError {
   return new TesseraError("file-corrupt", `Not a valid safetensors file: ${why}: ${source.name}`, fields);
 }
 
@@ -46,22 +61,33 @@ export async function openSafetensors(source: ByteSource): Promise<TensorFile> {
   };
 }
 
-async function readHeader(source: ByteSource): Promise<{ entries: Entry[]; metadata: Record<string, string> }> {
-  if (source.size < 8) throw corrupt(source, `it has ${source.size} bytes, the header length alone takes 8`, { at: 0 });
+async function readHeader(
+  source: ByteSource,
+): Promise<{ entries: Entry[]; metadata: Record<string, string> }> {
+  if (source.size < 8)
+    throw corrupt(source, `it has ${source.size} bytes, the header length alone takes 8`, { at: 0 });
   const view = new DataView((await source.read(0, 8)).buffer);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (length > MAX_HEADER) throw corrupt(source, `the header claims ${length} bytes, at most ${MAX_HEADER} are allowed`, { at: 0 });
+  if (length > MAX_HEADER)
+    throw corrupt(source, `the header claims ${length} bytes, at most ${MAX_HEADER} are allowed`, { at: 0 });
   if (8 + length > source.size) {
-    throw new TesseraError("file-truncated", `The header claims ${length} bytes, but the file ends at ${source.size}; it is cut short: ${source.name}`, { length, size: source.size });
+    throw new TesseraError(
+      "file-truncated",
+      `The header claims ${length} bytes, but the file ends at ${source.size}; it is cut short: ${source.name}`,
+      { length, size: source.size },
+    );
   }
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await source.read(8, 8 + length));
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      await source.read(8, 8 + length),
+    );
   } catch {
     throw corrupt(source, "the header is not UTF-8", { at: 8 });
   }
   const header = parseStrictJson(text, source.name);
-  if (typeof header !== "object" || header === null || Array.isArray(header)) throw corrupt(source, "the header is not a JSON object", { at: 8 });
+  if (typeof header !== "object" || header === null || Array.isArray(header))
+    throw corrupt(source, "the header is not a JSON object", { at: 8 });
   const { __metadata__, ...tensors } = header;
   const dataStart = 8 + length;
   const entries = Object.entries(tensors).map(([name, record]) => readEntry(source, name, record, dataStart));
@@ -71,7 +97,8 @@ async function readHeader(source: ByteSource): Promise<{ entries: Entry[]; metad
 
 function readMetadata(source: ByteSource, record: Json | undefined): Record<string, string> {
   if (record === undefined) return {};
-  if (typeof record !== "object" || record === null || Array.isArray(record)) throw corrupt(source, "__metadata__ is not an object");
+  if (typeof record !== "object" || record === null || Array.isArray(record))
+    throw corrupt(source, "__metadata__ is not an object");
   for (const [key, value] of Object.entries(record)) {
     if (typeof value !== "string") throw corrupt(source, `__metadata__.${key} is not a text`);
   }
@@ -80,22 +107,34 @@ function readMetadata(source: ByteSource, record: Json | undefined): Record<stri
 
 function readEntry(source: ByteSource, name: string, record: Json, dataStart: number): Entry {
   const bad = (why: string): TesseraError => corrupt(source, `tensor ${name}: ${why}`, { tensor: name });
-  if (typeof record !== "object" || record === null || Array.isArray(record)) throw bad("its record is not an object");
+  if (typeof record !== "object" || record === null || Array.isArray(record))
+    throw bad("its record is not an object");
   const { dtype, shape, data_offsets: offsets } = record;
-  if (!DTYPES.includes(dtype as FileDType)) throw bad(`dtype ${JSON.stringify(dtype)} is not one of ${DTYPES.join(", ")}`);
-  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && (n as number) >= 0)) throw bad("its shape is not a list of whole numbers");
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((n) => Number.isSafeInteger(n) && (n as number) >= 0)) {
+  if (!DTYPES.includes(dtype as FileDType))
+    throw bad(`dtype ${JSON.stringify(dtype)} is not one of ${DTYPES.join(", ")}`);
+  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && (n as number) >= 0))
+    throw bad("its shape is not a list of whole numbers");
+  if (
+    !Array.isArray(offsets) ||
+    offsets.length !== 2 ||
+    !offsets.every((n) => Number.isSafeInteger(n) && (n as number) >= 0)
+  ) {
     throw bad("data_offsets is not a pair of whole numbers");
   }
   const [from, to] = offsets as [number, number];
   const bytes = elementCount(shape as number[], `tensor ${name}`) * DTYPE_BYTES[dtype as FileDType];
-  if (to - from !== bytes) throw bad(`${dtype} [${shape.join(", ")}] takes ${bytes} bytes, data_offsets span ${to - from}`);
+  if (to - from !== bytes)
+    throw bad(`${dtype} [${shape.join(", ")}] takes ${bytes} bytes, data_offsets span ${to - from}`);
   if (dataStart + to > source.size) {
-    throw new TesseraError("file-truncated", `Tensor ${name} ends at byte ${dataStart + to}, but the file ends at ${source.size}; it is cut short: ${source.name}`, {
-      tensor: name,
-      end: dataStart + to,
-      size: source.size,
-    });
+    throw new TesseraError(
+      "file-truncated",
+      `Tensor ${name} ends at byte ${dataStart + to}, but the file ends at ${source.size}; it is cut short: ${source.name}`,
+      {
+        tensor: name,
+        end: dataStart + to,
+        size: source.size,
+      },
+    );
   }
   return { name, dtype: dtype as FileDType, shape: shape as number[], bytes, start: dataStart + from };
 }
@@ -105,12 +144,16 @@ function checkLayout(source: ByteSource, entries: readonly Entry[], dataStart: n
   let end = dataStart;
   for (const entry of [...entries].sort((a, b) => a.start - b.start || a.bytes - b.bytes)) {
     if (entry.start !== end) {
-      const what = entry.start < end ? "overlaps the tensor before it" : `leaves ${entry.start - end} bytes unused before it`;
+      const what =
+        entry.start < end
+          ? "overlaps the tensor before it"
+          : `leaves ${entry.start - end} bytes unused before it`;
       throw corrupt(source, `tensor ${entry.name} ${what}`, { tensor: entry.name, at: entry.start });
     }
     end = entry.start + entry.bytes;
   }
-  if (end !== source.size) throw corrupt(source, `${source.size - end} bytes follow the last tensor`, { at: end });
+  if (end !== source.size)
+    throw corrupt(source, `${source.size - end} bytes follow the last tensor`, { at: end });
 }
 
 export interface TensorToWrite {
@@ -122,12 +165,19 @@ export interface TensorToWrite {
 }
 
 /** A whole file in memory. Tensors keep their order; the header is padded so that data starts at a multiple of 8. */
-export function encodeSafetensors(tensors: readonly TensorToWrite[], metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+export function encodeSafetensors(
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
   const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
   let offset = 0;
   for (const { name, dtype, shape, data } of tensors) {
     const bytes = elementCount(shape, name) * DTYPE_BYTES[dtype];
-    if (data.byteLength !== bytes) throw new TesseraError("tensor-shape", `${name}: ${dtype} [${shape.join(", ")}] takes ${bytes} bytes, got ${data.byteLength}`);
+    if (data.byteLength !== bytes)
+      throw new TesseraError(
+        "tensor-shape",
+        `${name}: ${dtype} [${shape.join(", ")}] takes ${bytes} bytes, got ${data.byteLength}`,
+      );
     if (Object.hasOwn(header, name)) throw new TesseraError("tensor-name", `Two tensors are named ${name}`);
     header[name] = { dtype, shape, data_offsets: [offset, offset + bytes] };
     offset += bytes;

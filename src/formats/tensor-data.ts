@@ -2,7 +2,21 @@
 import { TesseraError } from "../base/errors";
 import { decodeHalf } from "../base/half";
 
-export const DTYPES = ["F64", "F32", "F16", "BF16", "I64", "U64", "I32", "U32", "I16", "U16", "I8", "U8", "BOOL"] as const;
+export const DTYPES = [
+  "F64",
+  "F32",
+  "F16",
+  "BF16",
+  "I64",
+  "U64",
+  "I32",
+  "U32",
+  "I16",
+  "U16",
+  "I8",
+  "U8",
+  "BOOL",
+] as const;
 export type FileDType = (typeof DTYPES)[number];
 
 export const DTYPE_BYTES: Readonly<Record<FileDType, number>> = {
@@ -86,10 +100,14 @@ export function toFloat32(tensor: Pick<TensorData, "dtype" | "data">): Float32Ar
 export function elementCount(shape: readonly number[], what: string): number {
   let count = 1;
   for (const n of shape) {
-    if (!Number.isSafeInteger(n) || n < 0) throw new TesseraError("tensor-shape", `${what}: ${n} is no length of an axis`);
+    if (!Number.isSafeInteger(n) || n < 0)
+      throw new TesseraError("tensor-shape", `${what}: ${n} is no length of an axis`);
     count *= n;
     if (count > Number.MAX_SAFE_INTEGER) {
-      throw new TesseraError("tensor-shape", `${what}: the shape [${shape.join(", ")}] has more elements than can be counted`);
+      throw new TesseraError(
+        "tensor-shape",
+        `${what}: the shape [${shape.join(", ")}] has more elements than can be counted`,
+      );
     }
   }
   return count;
@@ -114,16 +132,25 @@ export function findEntry<E extends TensorEntry>(entries: readonly E[], name: st
   const entry = entries.find((e) => e.name === name);
   if (entry) return entry;
   const known = entries.slice(0, 8).map((e) => e.name);
-  throw new TesseraError("tensor-missing", `There is no tensor ${name}; the file has ${known.join(", ")}${entries.length > 8 ? ", …" : ""}: ${file}`);
+  throw new TesseraError(
+    "tensor-missing",
+    `There is no tensor ${name}; the file has ${known.join(", ")}${entries.length > 8 ? ", …" : ""}: ${file}`,
+  );
 }
 
 /** Checks a range of elements and gives its byte bounds inside the tensor. @throws TesseraError `tensor-range`. */
-export function byteRange(entry: TensorEntry, range: { from: number; to: number } | undefined): { start: number; end: number; shape: readonly number[] } {
+export function byteRange(
+  entry: TensorEntry,
+  range: { from: number; to: number } | undefined,
+): { start: number; end: number; shape: readonly number[] } {
   if (!range) return { start: 0, end: entry.bytes, shape: entry.shape };
   const width = DTYPE_BYTES[entry.dtype];
   const { from, to } = range;
   if (!(from >= 0 && from <= to && to * width <= entry.bytes)) {
-    throw new TesseraError("tensor-range", `${entry.name}: elements ${from} to ${to} were asked for, it has ${entry.bytes / width}`);
+    throw new TesseraError(
+      "tensor-range",
+      `${entry.name}: elements ${from} to ${to} were asked for, it has ${entry.bytes / width}`,
+    );
   }
   return { start: from * width, end: to * width, shape: [to - from] };
 }

@@ -1,8 +1,8 @@
 // Zip containers by slices: directory, stored and deflated entries, zip64; and a writer of stored entries.
 // Format: PKWARE APPNOTE 6.3.10, sections 4.3 to 4.5. Encryption and other methods are refused by name.
 import { Inflate } from "fflate";
-import { TesseraError } from "../base/errors";
 import { crc32 } from "../base/crc32";
+import { TesseraError } from "../base/errors";
 import type { ByteSource } from "./source";
 
 export interface ZipEntry {
@@ -30,7 +30,11 @@ const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.b
 const u64 = (v: DataView, at: number): number => v.getUint32(at, true) + v.getUint32(at + 4, true) * 2 ** 32;
 
 function corrupt(source: ByteSource, why: string, at?: number): TesseraError {
-  return new TesseraError("file-corrupt", `Not a valid zip file: ${why}: ${source.name}`, at === undefined ? {} : { at });
+  return new TesseraError(
+    "file-corrupt",
+    `Not a valid zip file: ${why}: ${source.name}`,
+    at === undefined ? {} : { at },
+  );
 }
 
 /** Reads the directory at the end of the file; entries are not touched. @throws TesseraError `file-corrupt`. */
@@ -46,15 +50,19 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> 
   let start = v.getUint32(end + 16, true);
   if (end >= 20 && v.getUint32(end - 20, true) === LOCATOR64) {
     const at = u64(v, end - 20 + 8);
-    if (at + 56 > source.size) throw corrupt(source, `the zip64 directory record lies at ${at}, past the end`, at);
+    if (at + 56 > source.size)
+      throw corrupt(source, `the zip64 directory record lies at ${at}, past the end`, at);
     const record = view(await source.read(at, at + 56));
-    if (record.getUint32(0, true) !== END64) throw corrupt(source, "the zip64 directory record has a wrong signature", at);
+    if (record.getUint32(0, true) !== END64)
+      throw corrupt(source, "the zip64 directory record has a wrong signature", at);
     count = u64(record, 32);
     size = u64(record, 40);
     start = u64(record, 48);
   }
-  if (start + size > source.size) throw corrupt(source, `the directory claims bytes ${start} to ${start + size} of ${source.size}`, start);
-  if (count > size / 46) throw corrupt(source, `the directory claims ${count} entries in ${size} bytes`, start);
+  if (start + size > source.size)
+    throw corrupt(source, `the directory claims bytes ${start} to ${start + size} of ${source.size}`, start);
+  if (count > size / 46)
+    throw corrupt(source, `the directory claims ${count} entries in ${size} bytes`, start);
   return parseDirectory(source, await source.read(start, start + size), count);
 }
 
@@ -64,7 +72,8 @@ function parseDirectory(source: ByteSource, bytes: Uint8Array, count: number): Z
   const names = new Set<string>();
   let at = 0;
   for (let i = 0; i < count; i++) {
-    if (at + 46 > bytes.length || v.getUint32(at, true) !== CENTRAL) throw corrupt(source, `directory entry ${i} is broken`, at);
+    if (at + 46 > bytes.length || v.getUint32(at, true) !== CENTRAL)
+      throw corrupt(source, `directory entry ${i} is broken`, at);
     const nameEnd = at + 46 + v.getUint16(at + 28, true);
     const extraEnd = nameEnd + v.getUint16(at + 30, true);
     const next = extraEnd + v.getUint16(at + 32, true);
@@ -73,10 +82,24 @@ function parseDirectory(source: ByteSource, bytes: Uint8Array, count: number): Z
     const [size, compressed, position] = sizes64(source, v, at, nameEnd, extraEnd, name);
     const flags = v.getUint16(at + 8, true);
     const method = v.getUint16(at + 10, true);
-    if (flags & 1) throw new TesseraError("file-encrypted", `Entry ${name} is encrypted; save it without a password: ${source.name}`);
-    if (method !== 0 && method !== 8) throw corrupt(source, `entry ${name} uses compression method ${method}; stored and deflate can be read`, at);
+    if (flags & 1)
+      throw new TesseraError(
+        "file-encrypted",
+        `Entry ${name} is encrypted; save it without a password: ${source.name}`,
+      );
+    if (method !== 0 && method !== 8)
+      throw corrupt(
+        source,
+        `entry ${name} uses compression method ${method}; stored and deflate can be read`,
+        at,
+      );
     if (names.has(name)) throw corrupt(source, `two entries are named ${name}`, at);
-    if (position + 30 + compressed > source.size) throw corrupt(source, `entry ${name} claims ${compressed} bytes at ${position}, the file has ${source.size}`, position);
+    if (position + 30 + compressed > source.size)
+      throw corrupt(
+        source,
+        `entry ${name} claims ${compressed} bytes at ${position}, the file has ${source.size}`,
+        position,
+      );
     names.add(name);
     entries.push({ name, method, crc: v.getUint32(at + 16, true), compressed, size, at: position });
     at = next;
@@ -85,8 +108,19 @@ function parseDirectory(source: ByteSource, bytes: Uint8Array, count: number): Z
 }
 
 /** Size, compressed size and position; 32-bit fields of all ones are replaced from the zip64 extra field. */
-function sizes64(source: ByteSource, v: DataView, entry: number, from: number, to: number, name: string): number[] {
-  const fields = [v.getUint32(entry + 24, true), v.getUint32(entry + 20, true), v.getUint32(entry + 42, true)];
+function sizes64(
+  source: ByteSource,
+  v: DataView,
+  entry: number,
+  from: number,
+  to: number,
+  name: string,
+): number[] {
+  const fields = [
+    v.getUint32(entry + 24, true),
+    v.getUint32(entry + 20, true),
+    v.getUint32(entry + 42, true),
+  ];
   if (!fields.includes(MAX32)) return fields;
   for (let at = from; at + 4 <= to; at += 4 + v.getUint16(at + 2, true)) {
     if (v.getUint16(at, true) !== 1) continue;
@@ -94,7 +128,8 @@ function sizes64(source: ByteSource, v: DataView, entry: number, from: number, t
     let next = at + 4;
     return fields.map((field) => {
       if (field !== MAX32) return field;
-      if (next + 8 > Math.min(end, to)) throw corrupt(source, `the zip64 sizes of entry ${name} are incomplete`, at);
+      if (next + 8 > Math.min(end, to))
+        throw corrupt(source, `the zip64 sizes of entry ${name} are incomplete`, at);
       next += 8;
       return u64(v, next - 8);
     });
@@ -105,10 +140,13 @@ function sizes64(source: ByteSource, v: DataView, entry: number, from: number, t
 /** Position of an entry's first byte. @throws TesseraError `file-corrupt`. */
 export async function zipDataStart(source: ByteSource, entry: ZipEntry): Promise<number> {
   const v = view(await source.read(entry.at, entry.at + 30));
-  if (v.getUint32(0, true) !== LOCAL) throw corrupt(source, `entry ${entry.name} has no local header`, entry.at);
+  if (v.getUint32(0, true) !== LOCAL)
+    throw corrupt(source, `entry ${entry.name} has no local header`, entry.at);
   const start = entry.at + 30 + v.getUint16(26, true) + v.getUint16(28, true);
-  if (start + entry.compressed > source.size) throw corrupt(source, `entry ${entry.name} passes the end of the file`, start);
-  if (entry.method === 0 && entry.compressed !== entry.size) throw corrupt(source, `stored entry ${entry.name} has two different sizes`, entry.at);
+  if (start + entry.compressed > source.size)
+    throw corrupt(source, `entry ${entry.name} passes the end of the file`, start);
+  if (entry.method === 0 && entry.compressed !== entry.size)
+    throw corrupt(source, `stored entry ${entry.name} has two different sizes`, entry.at);
   return start;
 }
 
@@ -116,7 +154,11 @@ export async function zipDataStart(source: ByteSource, entry: ZipEntry): Promise
  * The first `limit` bytes of an entry, inflated as far as needed; the checksum is verified when all was read.
  * Memory is bounded by `limit`, whatever the directory claims.
  */
-export async function readZipEntry(source: ByteSource, entry: ZipEntry, limit = entry.size): Promise<Uint8Array<ArrayBuffer>> {
+export async function readZipEntry(
+  source: ByteSource,
+  entry: ZipEntry,
+  limit = entry.size,
+): Promise<Uint8Array<ArrayBuffer>> {
   const start = await zipDataStart(source, entry);
   const wanted = Math.min(limit, entry.size);
   if (entry.method === 0) {
@@ -131,7 +173,11 @@ export async function readZipEntry(source: ByteSource, entry: ZipEntry, limit = 
     got += piece.length;
     ended = final;
   });
-  for (let at = 0; at < entry.compressed && got < wanted + (limit < entry.size ? 0 : 1) && !ended; at += INFLATE_CHUNK) {
+  for (
+    let at = 0;
+    at < entry.compressed && got < wanted + (limit < entry.size ? 0 : 1) && !ended;
+    at += INFLATE_CHUNK
+  ) {
     const end = Math.min(at + INFLATE_CHUNK, entry.compressed);
     const chunk = await source.read(start + at, start + end);
     try {
@@ -141,7 +187,11 @@ export async function readZipEntry(source: ByteSource, entry: ZipEntry, limit = 
     }
   }
   if (got < wanted || (limit >= entry.size && got !== entry.size)) {
-    throw corrupt(source, `entry ${entry.name} inflates to ${got} bytes, ${entry.size} were announced`, start);
+    throw corrupt(
+      source,
+      `entry ${entry.name} inflates to ${got} bytes, ${entry.size} were announced`,
+      start,
+    );
   }
   const out = new Uint8Array(wanted);
   let at = 0;
@@ -153,7 +203,11 @@ export async function readZipEntry(source: ByteSource, entry: ZipEntry, limit = 
   return verified(source, entry, out);
 }
 
-function verified(source: ByteSource, entry: ZipEntry, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+function verified(
+  source: ByteSource,
+  entry: ZipEntry,
+  bytes: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
   if (bytes.length === entry.size && crc32(bytes) !== entry.crc) {
     throw corrupt(source, `entry ${entry.name} is damaged: its checksum does not match`, entry.at);
   }

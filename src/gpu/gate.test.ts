@@ -37,11 +37,17 @@ function browser(adapter: Pretended | null) {
 }
 
 test("no WebGPU at all", async () => {
-  await expect(requestDevice(undefined)).rejects.toMatchObject({ code: "gpu-missing", message: expect.stringContaining("This browser has no WebGPU") });
+  await expect(requestDevice(undefined)).rejects.toMatchObject({
+    code: "gpu-missing",
+    message: expect.stringContaining("This browser has no WebGPU"),
+  });
 });
 
 test("blocked or absent GPU", async () => {
-  await expect(requestDevice(browser(null).gpu)).rejects.toMatchObject({ code: "gpu-no-adapter", message: expect.stringContaining("block list") });
+  await expect(requestDevice(browser(null).gpu)).rejects.toMatchObject({
+    code: "gpu-no-adapter",
+    message: expect.stringContaining("block list"),
+  });
 });
 
 test("limits below the base line are named with both numbers", async () => {
@@ -53,7 +59,10 @@ test("limits below the base line are named with both numbers", async () => {
 });
 
 test("a device that cannot be created", async () => {
-  await expect(requestDevice(browser({ refuse: "too many devices" }).gpu)).rejects.toMatchObject({ code: "gpu-refused", message: expect.stringContaining("too many devices") });
+  await expect(requestDevice(browser({ refuse: "too many devices" }).gpu)).rejects.toMatchObject({
+    code: "gpu-refused",
+    message: expect.stringContaining("too many devices"),
+  });
 });
 
 test("the adapter's own limits and the optional features are asked for, and nothing else", async () => {
@@ -68,5 +77,7 @@ test("the adapter's own limits and the optional features are asked for, and noth
 test("a software fallback is named as one, also when the browser leaves fields of the info out", async () => {
   const { adapter } = await requestDevice(browser({ info: { isFallbackAdapter: true } }).gpu);
   expect(adapter.software).toBe(true);
-  expect(describeAdapter(adapter)).toBe("unnamed GPU (software adapter: results are right, speed is not a GPU's; no f16 storage; tensors up to 1.0 GiB)");
+  expect(describeAdapter(adapter)).toBe(
+    "unnamed GPU (software adapter: results are right, speed is not a GPU's; no f16 storage; tensors up to 1.0 GiB)",
+  );
 });

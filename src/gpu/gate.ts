@@ -63,7 +63,9 @@ export async function requestDevice(
         : `This browser has no WebGPU. Use Chrome or Edge 113+, Safari 26+, or Firefox 141+ (Windows) / 145+ (macOS). ${LINUX_HINT}`,
     );
   }
-  const adapter = await gpu.requestAdapter({ powerPreference: options.lowPower ? "low-power" : "high-performance" });
+  const adapter = await gpu.requestAdapter({
+    powerPreference: options.lowPower ? "low-power" : "high-performance",
+  });
   if (!adapter) {
     throw new TesseraError(
       "gpu-no-adapter",
@@ -79,7 +81,9 @@ export async function requestDevice(
   const features = options.baseline ? [] : OPTIONAL_FEATURES.filter((f) => adapter.features.has(f));
   const requiredLimits = options.baseline
     ? {}
-    : Object.fromEntries(RAISED_LIMITS.filter((name) => limits[name] !== undefined).map((name) => [name, limits[name]]));
+    : Object.fromEntries(
+        RAISED_LIMITS.filter((name) => limits[name] !== undefined).map((name) => [name, limits[name]]),
+      );
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({ requiredFeatures: features as GPUFeatureName[], requiredLimits });
@@ -94,17 +98,24 @@ export async function requestDevice(
 
 function summarise(adapter: GPUAdapter, device: GPUDevice): AdapterSummary {
   // Fields of `info` are optional in practice: browsers leave them out or empty.
-  const info: Partial<GPUAdapterInfo> & { isFallbackAdapter?: boolean } = device.adapterInfo ?? adapter.info ?? {};
+  const info: Partial<GPUAdapterInfo> & { isFallbackAdapter?: boolean } =
+    device.adapterInfo ?? adapter.info ?? {};
   const { vendor = "", architecture = "", description = "", device: deviceName = "" } = info;
   const name = description || deviceName || [vendor, architecture].filter(Boolean).join(" ") || "unnamed GPU";
-  const software = info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(`${name} ${architecture}`);
-  const limits = Object.fromEntries([...RAISED_LIMITS].map((n) => [n, (device.limits as unknown as Record<string, number>)[n]]));
+  const software =
+    info.isFallbackAdapter === true ||
+    /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(`${name} ${architecture}`);
+  const limits = Object.fromEntries(
+    [...RAISED_LIMITS].map((n) => [n, (device.limits as unknown as Record<string, number>)[n]]),
+  );
   return { name, vendor, architecture, description, software, features: [...device.features].sort(), limits };
 }
 
 /** One line for a person: what kind of device this is and what it lacks. */
 export function describeAdapter(adapter: AdapterSummary): string {
-  const kind = adapter.software ? "software adapter: results are right, speed is not a GPU's" : "hardware GPU";
+  const kind = adapter.software
+    ? "software adapter: results are right, speed is not a GPU's"
+    : "hardware GPU";
   const half = adapter.features.includes("shader-f16") ? "f16 storage" : "no f16 storage";
   return `${adapter.name} (${kind}; ${half}; tensors up to ${formatBytes(adapter.limits.maxStorageBufferBindingSize)})`;
 }

@@ -5,8 +5,8 @@ import { scoped } from "../tensor/scope";
 import { empty, type Tensor, upload } from "../tensor/tensor";
 import { type Gpu, openGpu } from "./gpu";
 import { kernel } from "./pipelines";
-import type { Variant } from "./queue";
 import { profileWork } from "./profile";
+import type { Variant } from "./queue";
 import { timeWork } from "./timing";
 
 const spin = {
@@ -41,9 +41,21 @@ afterEach(() => {
 function addOne(x: Tensor, rounds: number, work: number, variants?: (base: Variant) => Variant[]): Tensor {
   const y = empty(gpu, x.shape);
   const groups = Math.ceil(x.size / 64);
-  const base = { name: "spin", kernel: kernel(spin, { constants: { ROUNDS: rounds } }), groups, uniforms: { n: x.size } };
+  const base = {
+    name: "spin",
+    kernel: kernel(spin, { constants: { ROUNDS: rounds } }),
+    groups,
+    uniforms: { n: x.size },
+  };
   const bindings = [x.allocation, y.allocation];
-  gpu.queue.record({ kind: "dispatch", label: "spin", variants: variants?.(base) ?? [base], bindings, work, shapeClass: "all" });
+  gpu.queue.record({
+    kind: "dispatch",
+    label: "spin",
+    variants: variants?.(base) ?? [base],
+    bindings,
+    work,
+    shapeClass: "all",
+  });
   return y;
 }
 
@@ -62,7 +74,11 @@ test("recorded order is execution order, also when a buffer is reused for an upl
 test("long work is cut into several submits and still covers every workgroup once", async () => {
   await scoped(gpu, async () => {
     const n = 64 * 3000;
-    const x = upload(gpu, Float32Array.from({ length: n }, (_, i) => i), [n]);
+    const x = upload(
+      gpu,
+      Float32Array.from({ length: n }, (_, i) => i),
+      [n],
+    );
     await gpu.queue.finish();
     const before = gpu.queue.counters.submits;
     const y = addOne(x, 4000, n * 4000 * 3);
@@ -141,9 +157,15 @@ test("an allocation that the device refuses is an out-of-memory error, and its b
 });
 
 test("a shader error names the author's file and line, and the failed entry is evicted", async () => {
-  const broken = { file: "test/broken.wgsl", text: spin.text.replace("var v = x[i];", "var v = nothing[i];") };
+  const broken = {
+    file: "test/broken.wgsl",
+    text: spin.text.replace("var v = x[i];", "var v = nothing[i];"),
+  };
   const compile = () => gpu.pipelines.get(kernel(broken));
-  await expect(compile()).rejects.toMatchObject({ code: "shader", message: expect.stringContaining("shaders/test/broken.wgsl:13:") });
+  await expect(compile()).rejects.toMatchObject({
+    code: "shader",
+    message: expect.stringContaining("shaders/test/broken.wgsl:13:"),
+  });
   await expect(compile()).rejects.toMatchObject({ code: "shader" });
 });
 
@@ -166,7 +188,8 @@ test("the tuner keeps the faster variant and times it once", async () => {
 test("timeWork measures more work as longer", async () => {
   await scoped(gpu, async () => {
     const x = upload(gpu, new Float32Array(64 * 256), [64 * 256]);
-    const time = (rounds: number) => timeWork(gpu, () => addOne(x, rounds, 64 * 256).free(), { rounds: 3, minMs: 5 });
+    const time = (rounds: number) =>
+      timeWork(gpu, () => addOne(x, rounds, 64 * 256).free(), { rounds: 3, minMs: 5 });
     const [short, long] = [await time(10), await time(20_000)];
     expect(long.ms).toBeGreaterThan(short.ms * 3);
   });

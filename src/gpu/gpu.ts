@@ -42,9 +42,13 @@ export async function openGpu(source: GPU | undefined, options: OpenGpuOptions =
   const lost = device.lost.then((info) => {
     isLost = true;
     const why = info.reason === "destroyed" ? "it was closed" : info.message || "the driver gave no reason";
-    return new TesseraError("device-lost", `The GPU was lost (${why}). Results so far are kept; start again to use a new device.`, {
-      reason: info.reason ?? "unknown",
-    });
+    return new TesseraError(
+      "device-lost",
+      `The GPU was lost (${why}). Results so far are kept; start again to use a new device.`,
+      {
+        reason: info.reason ?? "unknown",
+      },
+    );
   });
   // Whatever waits on the device must also end when the device does. Not Promise.race: it would keep a reaction on
   // `lost` for every call ever made.
@@ -65,7 +69,10 @@ export async function openGpu(source: GPU | undefined, options: OpenGpuOptions =
 
   const pool = new BufferPool(device);
   const pipelines = new PipelineCache(device);
-  const tuner = new Tuner(`${adapter.name}|${adapter.architecture}|${adapter.features.join(",")}`, options.tuneStore);
+  const tuner = new Tuner(
+    `${adapter.name}|${adapter.architecture}|${adapter.features.join(",")}`,
+    options.tuneStore,
+  );
   const queue = new WorkQueue(device, pool, pipelines, tuner, guard);
   const readback = new ReadbackRing(device);
   return {

@@ -40,7 +40,9 @@ test("types and constants are rewritten in place, overrides stay and are passed 
 
 test("a missing import and an unknown constant say where and what", () => {
   const missing = { file: "test/b.wgsl", text: "// b\n#import lib/nothing" };
-  expect(() => link(missing)).toThrow("#import lib/nothing: there is no shaders/lib/nothing.wgsl. Asked for by test/b.wgsl:2");
+  expect(() => link(missing)).toThrow(
+    "#import lib/nothing: there is no shaders/lib/nothing.wgsl. Asked for by test/b.wgsl:2",
+  );
   expect(() => link(source, { constants: { COLUMNS: 3 } })).toThrow(
     "The shader declares no alias, const or override named COLUMNS: shaders/test/a.wgsl",
   );
@@ -63,10 +65,19 @@ test("uniforms are written by name, and a missing or extra name is refused", () 
   const view = new DataView(new ArrayBuffer(64));
   const sizes = [1, 2, 3, 4, 5, 6, 7, 8];
   writeUniforms(layout, { first_group: 7, groups: 9, scale: 0.5, sizes }, view, 0, "test/a.wgsl");
-  expect([view.getUint32(0, true), view.getUint32(4, true), view.getFloat32(8, true), view.getUint32(44, true)]).toEqual([7, 9, 0.5, 8]);
+  expect([
+    view.getUint32(0, true),
+    view.getUint32(4, true),
+    view.getFloat32(8, true),
+    view.getUint32(44, true),
+  ]).toEqual([7, 9, 0.5, 8]);
   const complete = { first_group: 0, groups: 0, scale: 1, sizes };
-  expect(() => writeUniforms(layout, { ...complete, extra: 1 }, view, 0, "test/a.wgsl")).toThrow("The shader has no uniform field extra: shaders/test/a.wgsl");
-  expect(() => writeUniforms(layout, { first_group: 0, groups: 0, sizes }, view, 0, "test/a.wgsl")).toThrow("Uniform field scale needs 1 number(s), got none: shaders/test/a.wgsl");
+  expect(() => writeUniforms(layout, { ...complete, extra: 1 }, view, 0, "test/a.wgsl")).toThrow(
+    "The shader has no uniform field extra: shaders/test/a.wgsl",
+  );
+  expect(() => writeUniforms(layout, { first_group: 0, groups: 0, sizes }, view, 0, "test/a.wgsl")).toThrow(
+    "Uniform field scale needs 1 number(s), got none: shaders/test/a.wgsl",
+  );
 });
 
 test("kernels with the same final text share a key, others do not", () => {

@@ -31,7 +31,10 @@ const library: Record<string, string> = import.meta.glob("../../shaders/lib/*.wg
 function libraryFile(name: string, importer: string, line: number): KernelSource {
   const text = library[`../../shaders/${name}.wgsl`];
   if (text === undefined) {
-    throw new TesseraError("shader-import", `#import ${name}: there is no shaders/${name}.wgsl. Asked for by ${importer}:${line}`);
+    throw new TesseraError(
+      "shader-import",
+      `#import ${name}: there is no shaders/${name}.wgsl. Asked for by ${importer}:${line}`,
+    );
   }
   return { file: `${name}.wgsl`, text };
 }

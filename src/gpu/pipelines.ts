@@ -89,7 +89,8 @@ export class PipelineCache {
       visibility: COMPUTE_STAGE,
       buffer: { type: s.writes ? "storage" : "read-only-storage" },
     }));
-    if (uniform) entries.push({ binding: uniform.binding, visibility: COMPUTE_STAGE, buffer: { type: "uniform" } });
+    if (uniform)
+      entries.push({ binding: uniform.binding, visibility: COMPUTE_STAGE, buffer: { type: "uniform" } });
     const layout = device.createBindGroupLayout({ entries, label: kernel.file });
     try {
       const pipeline = await device.createComputePipelineAsync({
@@ -99,9 +100,13 @@ export class PipelineCache {
       });
       return { kernel, pipeline, layout };
     } catch (error) {
-      throw new TesseraError("shader", `The pipeline could not be built: ${(error as Error).message}. In shaders/${kernel.file}`, {
-        file: kernel.file,
-      });
+      throw new TesseraError(
+        "shader",
+        `The pipeline could not be built: ${(error as Error).message}. In shaders/${kernel.file}`,
+        {
+          file: kernel.file,
+        },
+      );
     }
   }
 }
@@ -109,12 +114,16 @@ export class PipelineCache {
 // GPUShaderStage.COMPUTE: the namespace object does not exist in Node.
 const COMPUTE_STAGE = 4;
 
-const cacheKey = (kernel: Kernel): string => `${JSON.stringify(kernel.linked.overrides)}\n${kernel.linked.text}`;
+const cacheKey = (kernel: Kernel): string =>
+  `${JSON.stringify(kernel.linked.overrides)}\n${kernel.linked.text}`;
 
 function shaderError(kernel: Kernel, messages: readonly GPUCompilationMessage[]): TesseraError {
   const lines = messages.map((m) => {
     const at = kernel.linked.origin[m.lineNum - 1];
     return `shaders/${at?.file ?? kernel.file}:${at?.line ?? m.lineNum}:${m.linePos} ${m.message}`;
   });
-  return new TesseraError("shader", `The shader does not compile. ${lines.join("\n")}`, { file: kernel.file, messages: lines });
+  return new TesseraError("shader", `The shader does not compile. ${lines.join("\n")}`, {
+    file: kernel.file,
+    messages: lines,
+  });
 }

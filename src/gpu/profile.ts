@@ -54,7 +54,11 @@ export class Profiler {
 
   private async read(count: number): Promise<BigUint64Array> {
     const bytes = count * 16;
-    const resolved = this.device.createBuffer({ size: bytes, usage: QUERY_RESOLVE_COPY, label: "timestamps" });
+    const resolved = this.device.createBuffer({
+      size: bytes,
+      usage: QUERY_RESOLVE_COPY,
+      label: "timestamps",
+    });
     const staging = this.device.createBuffer({ size: bytes, usage: MAP_READ_COPY, label: "timestamps" });
     const encoder = this.device.createCommandEncoder();
     encoder.resolveQuerySet(this.querySet, 0, count * 2, resolved, 0);

@@ -96,7 +96,11 @@ export class WorkQueue {
     private readonly tuner: Tuner,
     private readonly guard: <V>(work: Promise<V>) => Promise<V>,
   ) {
-    this.uniformBuffer = device.createBuffer({ size: UNIFORM_SLOT * UNIFORM_SLOTS, usage: UNIFORM_COPY, label: "uniforms" });
+    this.uniformBuffer = device.createBuffer({
+      size: UNIFORM_SLOT * UNIFORM_SLOTS,
+      usage: UNIFORM_COPY,
+      label: "uniforms",
+    });
   }
 
   /** Adds work; nothing runs until `flush`. Recorded order is execution order. */
@@ -135,7 +139,9 @@ export class WorkQueue {
         else if (item.kind === "copy") this.copy(item);
         else if (item.kind === "clear") this.clear(item);
         else {
-          await this.dispatch(item, options, (share) => options.progress?.((done + share * item.work) / total));
+          await this.dispatch(item, options, (share) =>
+            options.progress?.((done + share * item.work) / total),
+          );
           done += item.work;
         }
       }
@@ -150,7 +156,11 @@ export class WorkQueue {
     }
   }
 
-  private async dispatch(item: Dispatch, options: FlushOptions, progress: (share: number) => void): Promise<void> {
+  private async dispatch(
+    item: Dispatch,
+    options: FlushOptions,
+    progress: (share: number) => void,
+  ): Promise<void> {
     const variant = item.variants.length === 1 ? item.variants[0] : await this.choose(item);
     const compiled = this.pipelines.peek(variant.kernel) ?? (await this.pipelines.get(variant.kernel));
     const perGroup = item.work / Math.max(1, variant.groups);
@@ -208,7 +218,10 @@ export class WorkQueue {
     if (this.slot === UNIFORM_SLOTS) void this.submit();
     const { reflection, file } = variant.kernel;
     if (item.bindings.length !== reflection.storage.length) {
-      throw new TesseraError("bindings", `${item.label}: the kernel has ${reflection.storage.length} storage bindings, ${item.bindings.length} were given: shaders/${file}`);
+      throw new TesseraError(
+        "bindings",
+        `${item.label}: the kernel has ${reflection.storage.length} storage bindings, ${item.bindings.length} were given: shaders/${file}`,
+      );
     }
     const entries: GPUBindGroupEntry[] = reflection.storage.map((s, i) => ({
       binding: s.binding,
@@ -219,7 +232,11 @@ export class WorkQueue {
       if (reflection.uniform.fields.has("first_group")) filled.first_group = first;
       if (reflection.uniform.fields.has("groups")) filled.groups = first + count;
       writeUniforms(reflection.uniform, filled, this.uniformView, this.slot * UNIFORM_SLOT, file);
-      const resource = { buffer: this.uniformBuffer, offset: this.slot * UNIFORM_SLOT, size: reflection.uniform.bytes };
+      const resource = {
+        buffer: this.uniformBuffer,
+        offset: this.slot * UNIFORM_SLOT,
+        size: reflection.uniform.bytes,
+      };
       entries.push({ binding: reflection.uniform.binding, resource });
       this.slot++;
     }
@@ -242,7 +259,13 @@ export class WorkQueue {
   private copy(item: Copy): void {
     this.endPass();
     this.encoder ??= this.device.createCommandEncoder();
-    this.encoder.copyBufferToBuffer(item.source.buffer, item.sourceOffset, item.target.buffer, item.targetOffset, item.bytes);
+    this.encoder.copyBufferToBuffer(
+      item.source.buffer,
+      item.sourceOffset,
+      item.target.buffer,
+      item.targetOffset,
+      item.bytes,
+    );
   }
 
   private clear(item: Clear): void {
@@ -263,7 +286,8 @@ export class WorkQueue {
     this.plannedMs = 0;
     this.plannedWork = 0;
     if (!this.encoder) return Promise.resolve(0);
-    if (this.slot) this.device.queue.writeBuffer(this.uniformBuffer, 0, this.uniformBytes, 0, this.slot * UNIFORM_SLOT);
+    if (this.slot)
+      this.device.queue.writeBuffer(this.uniformBuffer, 0, this.uniformBytes, 0, this.slot * UNIFORM_SLOT);
     this.slot = 0;
     const submitted = performance.now();
     this.device.queue.submit([this.encoder.finish()]);

@@ -14,7 +14,10 @@ function open(): Promise<IDBDatabase> {
   });
 }
 
-async function transact<R>(mode: IDBTransactionMode, use: (store: IDBObjectStore) => IDBRequest<R>): Promise<R> {
+async function transact<R>(
+  mode: IDBTransactionMode,
+  use: (store: IDBObjectStore) => IDBRequest<R>,
+): Promise<R> {
   const database = await open();
   try {
     return await new Promise<R>((resolve, reject) => {
@@ -30,7 +33,8 @@ async function transact<R>(mode: IDBTransactionMode, use: (store: IDBObjectStore
 /** A store over IndexedDB; the tuner treats every failure (private mode, full disk) as “nothing remembered”. */
 export function browserTuneStore(): TuneStore {
   return {
-    load: async () => (await transact<Record<string, string> | undefined>("readonly", (s) => s.get(KEY))) ?? {},
+    load: async () =>
+      (await transact<Record<string, string> | undefined>("readonly", (s) => s.get(KEY))) ?? {},
     save: async (winners) => {
       await transact("readwrite", (s) => s.put(winners, KEY));
     },

@@ -40,7 +40,10 @@ export function adopt(tensor: Tensor): void {
  * passed through `keep`. Scopes of one device nest; two that overlap in time without nesting are a defect and throw
  * (sessions run one command at a time for this reason).
  */
-export async function scoped<R>(gpu: Gpu, body: (keep: <T extends Tensor>(tensor: T) => T) => Promise<R> | R): Promise<R> {
+export async function scoped<R>(
+  gpu: Gpu,
+  body: (keep: <T extends Tensor>(tensor: T) => T) => Promise<R> | R,
+): Promise<R> {
   const { scope, leave } = enter(gpu);
   try {
     return await body((tensor) => scope.keep(tensor));
@@ -68,7 +71,10 @@ function enter(gpu: Gpu): { scope: Scope; leave: () => void } {
     if (parent) current.set(gpu, parent);
     else current.delete(gpu);
     scope.dispose();
-    assert(innermost, "two memory scopes of one device overlapped; await one command before starting the next");
+    assert(
+      innermost,
+      "two memory scopes of one device overlapped; await one command before starting the next",
+    );
   };
   return { scope, leave };
 }

@@ -8,7 +8,8 @@ export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => pro
 
 export const formatShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
-export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i]);
 
 /** Row-major strides in elements. */
 export function stridesOf(shape: Shape): number[] {

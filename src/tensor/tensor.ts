@@ -51,7 +51,10 @@ export class Tensor implements TensorSpec {
   /** The same data under another shape of equal size; shares the buffer. @throws TesseraError `shape`. */
   reshape(shape: Shape): Tensor {
     if (sizeOf(shape) !== this.size) {
-      throw new TesseraError("shape", `reshape: ${formatShape(this.shape)} has ${this.size} elements, ${formatShape(shape)} needs ${sizeOf(shape)}`);
+      throw new TesseraError(
+        "shape",
+        `reshape: ${formatShape(this.shape)} has ${this.size} elements, ${formatShape(shape)} needs ${sizeOf(shape)}`,
+      );
     }
     return new Tensor(this.gpu, [...shape], this.dtype, this.gpu.pool.retain(this.allocation));
   }
@@ -64,7 +67,8 @@ export class Tensor implements TensorSpec {
   /** `read` for float tensors. @throws TesseraError `dtype` on integers. */
   async readFloats(): Promise<Float32Array> {
     const values = await this.read();
-    if (!(values instanceof Float32Array)) throw new TesseraError("dtype", `A float tensor was asked for, got ${formatSpec(this)}`);
+    if (!(values instanceof Float32Array))
+      throw new TesseraError("dtype", `A float tensor was asked for, got ${formatSpec(this)}`);
     return values;
   }
 
@@ -80,7 +84,12 @@ export class Tensor implements TensorSpec {
 /** A tensor with undefined content. */
 export function empty(gpu: Gpu, shape: Shape, dtype: DType = "f32", label = "tensor"): Tensor {
   const bytes = sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
-  return new Tensor(gpu, [...shape], dtype, gpu.pool.acquire(bytes, `${label} ${formatSpec({ shape, dtype })}`));
+  return new Tensor(
+    gpu,
+    [...shape],
+    dtype,
+    gpu.pool.acquire(bytes, `${label} ${formatSpec({ shape, dtype })}`),
+  );
 }
 
 /** A tensor of zeros. */
@@ -93,7 +102,10 @@ export function zeros(gpu: Gpu, shape: Shape, dtype: DType = "f32"): Tensor {
 /** Uploads values; numbers are rounded to the element type. Copies, so the caller's array may be reused. */
 export function upload(gpu: Gpu, values: ArrayLike<number>, shape: Shape, dtype: DType = "f32"): Tensor {
   if (values.length !== sizeOf(shape)) {
-    throw new TesseraError("shape", `upload: ${formatShape(shape)} needs ${sizeOf(shape)} values, got ${values.length}`);
+    throw new TesseraError(
+      "shape",
+      `upload: ${formatShape(shape)} needs ${sizeOf(shape)} values, got ${values.length}`,
+    );
   }
   return uploadBits(gpu, encode(values, dtype), shape, dtype);
 }
@@ -138,6 +150,9 @@ function encode(values: ArrayLike<number>, dtype: DType): Uint8Array {
 /** @throws TesseraError `shape` unless both shapes are equal. */
 export function expectSameShape(a: TensorSpec, b: TensorSpec, what: string): void {
   if (!sameShape(a.shape, b.shape)) {
-    throw new TesseraError("shape", `${what}: shapes differ, ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
+    throw new TesseraError(
+      "shape",
+      `${what}: shapes differ, ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    );
   }
 }

@@ -8,7 +8,11 @@ import { tesseraContestant } from "./tessera";
 
 // Found by pattern and not by import: the peers are installed only where the bench runs.
 const modules = import.meta.glob<{ contestant(wasmFolder: string): Promise<Contestant> }>("../peers/*.ts");
-const FILES: Readonly<Record<string, string>> = { "jax-js": "jax", "TensorFlow.js": "tfjs", "ONNX Runtime Web": "ort" };
+const FILES: Readonly<Record<string, string>> = {
+  "jax-js": "jax",
+  "TensorFlow.js": "tfjs",
+  "ONNX Runtime Web": "ort",
+};
 
 export interface PageRequest {
   suite: "kernels" | "sparse-attention";
@@ -22,7 +26,9 @@ export interface PageReply {
   rows: unknown[];
 }
 
-async function contestants(request: PageRequest): Promise<{ peers: Contestant[]; missing: Record<string, string> }> {
+async function contestants(
+  request: PageRequest,
+): Promise<{ peers: Contestant[]; missing: Record<string, string> }> {
   const peers: Contestant[] = [];
   const missing: Record<string, string> = {};
   for (const name of request.peers) {
@@ -39,7 +45,8 @@ async function bench(request: PageRequest): Promise<PageReply> {
   const gpu = await openGpu(navigator.gpu);
   const log = (line: string): void => console.log(line);
   const adapter = { name: gpu.adapter.name, features: gpu.adapter.features };
-  if (request.suite === "sparse-attention") return { adapter, rows: await sparseAttentionRows(gpu, { rounds: request.rounds, log }) };
+  if (request.suite === "sparse-attention")
+    return { adapter, rows: await sparseAttentionRows(gpu, { rounds: request.rounds, log }) };
   const { peers, missing } = await contestants(request);
   const ours = tesseraContestant(gpu);
   const rows: Row[] = [];

@@ -11,7 +11,12 @@ export interface RunOptions {
 const AGREEMENT = 1e-3;
 
 /** One row: ours first, every peer interleaved with it; results are checked against each other before timing. */
-export async function runCase(item: BenchCase, ours: Contestant, peers: readonly Contestant[], options: RunOptions): Promise<Row> {
+export async function runCase(
+  item: BenchCase,
+  ours: Contestant,
+  peers: readonly Contestant[],
+  options: RunOptions,
+): Promise<Row> {
   const absent: Record<string, string> = {};
   const ready: { name: string; prepared: Prepared; times: number[] }[] = [];
   for (const contestant of [ours, ...peers]) {
@@ -28,10 +33,13 @@ export async function runCase(item: BenchCase, ours: Contestant, peers: readonly
   const differences = results.map((r) => relativeDifference(results[0], r));
   const agreeing = ready.filter((_, i) => differences[i] < AGREEMENT);
   if (ready.length > 1 && agreeing.length === 1) {
-    throw new Error(`${item.row} ${item.case}: our result differs from every peer's, by ${differences.slice(1).join(", ")}`);
+    throw new Error(
+      `${item.row} ${item.case}: our result differs from every peer's, by ${differences.slice(1).join(", ")}`,
+    );
   }
   for (const [i, entry] of ready.entries()) {
-    if (!agreeing.includes(entry)) absent[entry.name] = `its result differs by ${differences[i].toPrecision(2)}`;
+    if (!agreeing.includes(entry))
+      absent[entry.name] = `its result differs by ${differences[i].toPrecision(2)}`;
   }
   const difference = agreeing.length > 1 ? Math.max(...differences.filter((d) => d < AGREEMENT)) : null;
   for (let round = 0; round < options.rounds; round++) {
@@ -56,7 +64,9 @@ export async function runCase(item: BenchCase, ours: Contestant, peers: readonly
     absent,
     difference,
   };
-  options.log(`${row.name} ${row.case}: ${row.ms} ms, peers ${JSON.stringify(row.peers)}, ratio ${row.ratio}`);
+  options.log(
+    `${row.name} ${row.case}: ${row.ms} ms, peers ${JSON.stringify(row.peers)}, ratio ${row.ratio}`,
+  );
   return row;
 }
 

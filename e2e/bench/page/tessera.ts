@@ -11,10 +11,17 @@ import type { BenchCase, Contestant } from "./contestant";
 function build(gpu: Gpu, item: BenchCase): { operands: Tensor[]; apply: () => Tensor } {
   const [a, b, c] = item.dims;
   const shapes: Record<BenchCase["op"], number[][]> = {
-    matmul: [[a, b], [b, c]],
+    matmul: [
+      [a, b],
+      [b, c],
+    ],
     softmax: [[a, b]],
     layernorm: [[a, b], [b], [b]],
-    attention: [[a, b, c], [a, b, c], [a, b, c]],
+    attention: [
+      [a, b, c],
+      [a, b, c],
+      [a, b, c],
+    ],
   };
   const operands = item.inputs.map((values, i) => upload(gpu, values, shapes[item.op][i]));
   const [x, y, z] = operands;

@@ -9,7 +9,10 @@ function lengthFirst(values: Float32Array, [heads, length, width]: readonly numb
   const out = new Float32Array(values.length);
   for (let h = 0; h < heads; h++) {
     for (let l = 0; l < length; l++) {
-      out.set(values.subarray((h * length + l) * width, (h * length + l + 1) * width), (l * heads + h) * width);
+      out.set(
+        values.subarray((h * length + l) * width, (h * length + l + 1) * width),
+        (l * heads + h) * width,
+      );
     }
   }
   return out;
@@ -18,7 +21,10 @@ function headFirst(values: Float32Array, [heads, length, width]: readonly number
   const out = new Float32Array(values.length);
   for (let l = 0; l < length; l++) {
     for (let h = 0; h < heads; h++) {
-      out.set(values.subarray((l * heads + h) * width, (l * heads + h + 1) * width), (h * length + l) * width);
+      out.set(
+        values.subarray((l * heads + h) * width, (l * heads + h + 1) * width),
+        (h * length + l) * width,
+      );
     }
   }
   return out;
@@ -36,7 +42,11 @@ function build(item: BenchCase): { operands: Jax[]; apply: (...operands: Jax[]) 
       return { operands: [np.array(item.inputs[0]).reshape([a, b])], apply: jit((x: Jax) => nn.softmax(x)) };
     case "layernorm":
       return {
-        operands: [np.array(item.inputs[0]).reshape([a, b]), np.array(item.inputs[1]), np.array(item.inputs[2])],
+        operands: [
+          np.array(item.inputs[0]).reshape([a, b]),
+          np.array(item.inputs[1]),
+          np.array(item.inputs[2]),
+        ],
         apply: jit((x: Jax, weight: Jax, bias: Jax) => nn.standardize(x).mul(weight).add(bias)),
       };
     case "attention":

@@ -2,11 +2,19 @@
 import type { BenchCase, Contestant } from "../page/contestant";
 
 // A protobuf writer that knows two wire types is all an ONNX file needs.
-const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(Math.floor(value / 128))]);
-const bytes = (field: number, content: readonly number[]): number[] => [...varint(field * 8 + 2), ...varint(content.length), ...content];
+const varint = (value: number): number[] =>
+  value < 128 ? [value] : [(value & 127) | 128, ...varint(Math.floor(value / 128))];
+const bytes = (field: number, content: readonly number[]): number[] => [
+  ...varint(field * 8 + 2),
+  ...varint(content.length),
+  ...content,
+];
 const text = (field: number, value: string): number[] => bytes(field, [...new TextEncoder().encode(value)]);
 const number = (field: number, value: number): number[] => [...varint(field * 8), ...varint(value)];
-const float = (field: number, value: number): number[] => [...varint(field * 8 + 5), ...new Uint8Array(new Float32Array([value]).buffer)];
+const float = (field: number, value: number): number[] => [
+  ...varint(field * 8 + 5),
+  ...new Uint8Array(new Float32Array([value]).buffer),
+];
 
 const value = (field: number, name: string, shape: readonly number[]): number[] => {
   const dims = shape.flatMap((n) => bytes(1, number(1, n)));
@@ -19,7 +27,12 @@ const attribute = ({ name, i, f, ints }: Attribute): number[] => {
   return bytes(5, [...text(1, name), ...(ints ?? []).flatMap((n) => number(8, n)), ...number(20, 7)]);
 };
 const node = (op: string, inputs: string[], outputs: string[], attributes: Attribute[] = []): number[] =>
-  bytes(1, [...inputs.flatMap((n) => text(1, n)), ...outputs.flatMap((n) => text(2, n)), ...text(4, op), ...attributes.flatMap(attribute)]);
+  bytes(1, [
+    ...inputs.flatMap((n) => text(1, n)),
+    ...outputs.flatMap((n) => text(2, n)),
+    ...text(4, op),
+    ...attributes.flatMap(attribute),
+  ]);
 
 interface Graph {
   nodes: number[];
@@ -33,10 +46,22 @@ function graphOf(item: BenchCase): Graph {
     case "matmul":
       return { nodes: node("MatMul", ["x", "y"], ["out"]), inputs: { x: [a, b], y: [b, c] }, output: [a, c] };
     case "softmax":
-      return { nodes: node("Softmax", ["x"], ["out"], [{ name: "axis", i: 1 }]), inputs: { x: [a, b] }, output: [a, b] };
+      return {
+        nodes: node("Softmax", ["x"], ["out"], [{ name: "axis", i: 1 }]),
+        inputs: { x: [a, b] },
+        output: [a, b],
+      };
     case "layernorm":
       return {
-        nodes: node("LayerNormalization", ["x", "w", "b"], ["out"], [{ name: "axis", i: 1 }, { name: "epsilon", f: 1e-5 }]),
+        nodes: node(
+          "LayerNormalization",
+          ["x", "w", "b"],
+          ["out"],
+          [
+            { name: "axis", i: 1 },
+            { name: "epsilon", f: 1e-5 },
+          ],
+        ),
         inputs: { x: [a, b], w: [b], b: [b] },
         output: [a, b],
       };
@@ -57,7 +82,11 @@ function graphOf(item: BenchCase): Graph {
 function encode(graph: Graph): Uint8Array {
   const inputs = Object.entries(graph.inputs).flatMap(([name, shape]) => value(11, name, shape));
   const body = [...graph.nodes, ...text(2, "bench"), ...inputs, ...value(12, "out", graph.output)];
-  return new Uint8Array([...number(1, 8), ...bytes(7, body), ...bytes(8, [...text(1, ""), ...number(2, 17)])]);
+  return new Uint8Array([
+    ...number(1, 8),
+    ...bytes(7, body),
+    ...bytes(8, [...text(1, ""), ...number(2, 17)]),
+  ]);
 }
 
 export async function contestant(wasmFolder: string): Promise<Contestant> {
@@ -80,8 +109,13 @@ export async function contestant(wasmFolder: string): Promise<Contestant> {
         device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
         return ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape });
       };
-      const data = [...item.inputs, ...(item.op === "attention" ? [new Float32Array([1 / Math.sqrt(item.dims[2])])] : [])];
-      const feeds = Object.fromEntries(Object.entries(graph.inputs).map(([name, shape], i) => [name, upload(data[i], shape)]));
+      const data = [
+        ...item.inputs,
+        ...(item.op === "attention" ? [new Float32Array([1 / Math.sqrt(item.dims[2])])] : []),
+      ];
+      const feeds = Object.fromEntries(
+        Object.entries(graph.inputs).map(([name, shape], i) => [name, upload(data[i], shape)]),
+      );
       return {
         async run() {
           const { out } = await session.run(feeds);

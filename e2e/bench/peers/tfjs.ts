@@ -7,10 +7,17 @@ import type { BenchCase, Contestant } from "../page/contestant";
 function build(item: BenchCase): { operands: tf.Tensor[]; apply: () => tf.Tensor } {
   const [a, b, c] = item.dims;
   const shapes: Record<BenchCase["op"], number[][]> = {
-    matmul: [[a, b], [b, c]],
+    matmul: [
+      [a, b],
+      [b, c],
+    ],
     softmax: [[a, b]],
     layernorm: [[a, b], [b], [b]],
-    attention: [[a, b, c], [a, b, c], [a, b, c]],
+    attention: [
+      [a, b, c],
+      [a, b, c],
+      [a, b, c],
+    ],
   };
   const operands = item.inputs.map((values, i) => tf.tensor(values, shapes[item.op][i]));
   const [x, y, z] = operands;

@@ -1,7 +1,7 @@
 // Runs the op records on whatever GPU it is given and tells every outcome as it comes. It draws nothing.
 import type { TaskContext } from "../../base/task";
 import { describeAdapter } from "../../gpu/gate";
-import { type Gpu, openGpu, type OpenGpuOptions } from "../../gpu/gpu";
+import { type Gpu, type OpenGpuOptions, openGpu } from "../../gpu/gpu";
 import { timeWork } from "../../gpu/timing";
 import { type CheckCase, checkCases, sampleInputs } from "../../ops/check";
 import type { Op, Sample } from "../../ops/op";
@@ -15,7 +15,10 @@ import type { CheckEvents, CheckOutcome, CheckReport, CheckService, OpPage, OpSp
 const PACK_MS = 100;
 
 /** The service; a device is opened at each run, so that a lost one never spoils the next. */
-export function checkService(source: () => Promise<GPU | undefined>, options: OpenGpuOptions = {}): CheckService {
+export function checkService(
+  source: () => Promise<GPU | undefined>,
+  options: OpenGpuOptions = {},
+): CheckService {
   return {
     async run({ only = "", speed }, context) {
       const gpu = await openGpu(await source(), options);
@@ -28,7 +31,12 @@ export function checkService(source: () => Promise<GPU | undefined>, options: Op
   };
 }
 
-async function runAll(gpu: Gpu, only: string, speed: boolean, context: TaskContext<CheckEvents>): Promise<CheckReport> {
+async function runAll(
+  gpu: Gpu,
+  only: string,
+  speed: boolean,
+  context: TaskContext<CheckEvents>,
+): Promise<CheckReport> {
   const started = performance.now();
   const ops = allOps.filter((op) => op.name.includes(only));
   const cases = checkCases(ops, { f16: gpu.has("shader-f16") });
@@ -48,10 +56,23 @@ async function runAll(gpu: Gpu, only: string, speed: boolean, context: TaskConte
   }
   const passed = outcomes.filter((o) => o.passed).length;
   const seconds = (performance.now() - started) / 1000;
-  return { adapter, expected: cases.length, ran: outcomes.length, passed, outcomes, speeds, trials: gpu.tuner.trials, seconds };
+  return {
+    adapter,
+    expected: cases.length,
+    ran: outcomes.length,
+    passed,
+    outcomes,
+    speeds,
+    trials: gpu.tuner.trials,
+    seconds,
+  };
 }
 
-async function runChecks(gpu: Gpu, cases: readonly CheckCase[], context: TaskContext<CheckEvents>): Promise<CheckOutcome[]> {
+async function runChecks(
+  gpu: Gpu,
+  cases: readonly CheckCase[],
+  context: TaskContext<CheckEvents>,
+): Promise<CheckOutcome[]> {
   const outcomes: CheckOutcome[] = [];
   let pack: CheckOutcome[] = [];
   let lastPack = performance.now();
@@ -74,16 +95,26 @@ async function runChecks(gpu: Gpu, cases: readonly CheckCase[], context: TaskCon
 function pageOf(op: Op<unknown>): OpPage {
   const { rel, scaled, why } = op.bound.f32;
   const bound = `${rel}·|y| + ${scaled}·max|y|`;
-  return { name: op.name, summary: op.summary, variants: op.variants, differentiable: typeof op.vjp === "function", bound, why };
+  return {
+    name: op.name,
+    summary: op.summary,
+    variants: op.variants,
+    differentiable: typeof op.vjp === "function",
+    bound,
+    why,
+  };
 }
 
 /** Times the largest sample of a record; undefined when the record has only empty ones. */
 async function timeOp(gpu: Gpu, op: Op<unknown>, signal: AbortSignal): Promise<OpSpeed | undefined> {
-  const elements = (sample: Sample<unknown>): number => sample.inputs.reduce((sum, input) => sum + sizeOf(input.shape), 0);
+  const elements = (sample: Sample<unknown>): number =>
+    sample.inputs.reduce((sum, input) => sum + sizeOf(input.shape), 0);
   const largest = [...op.samples].sort((a, b) => elements(b) - elements(a))[0];
   if (!largest || elements(largest) === 0) return undefined;
   return scoped(gpu, async () => {
-    const tensors = sampleInputs(largest, "f32").map(({ spec, ref }) => upload(gpu, ref.data, spec.shape, spec.dtype));
+    const tensors = sampleInputs(largest, "f32").map(({ spec, ref }) =>
+      upload(gpu, ref.data, spec.shape, spec.dtype),
+    );
     const record = (): void => scopedSync(gpu, () => void op(tensors, largest.attrs));
     const { ms } = await timeWork(gpu, record, { rounds: 3, minMs: 10, signal });
     return { op: op.name, case: largest.name, ms };

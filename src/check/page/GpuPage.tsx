@@ -57,7 +57,11 @@ export default function GpuPage() {
         onEvent(event) {
           if (event.name === "adapter") {
             const { adapter } = event.data;
-            publishDeviceStatus({ state: adapter.software ? "software" : "ok", name: adapter.name, detail: adapter.description });
+            publishDeviceStatus({
+              state: adapter.software ? "software" : "ok",
+              name: adapter.name,
+              detail: adapter.description,
+            });
             setLive((now) => ({ ...now, adapter: event.data }));
           } else if (event.name === "outcomes") {
             setLive((now) => ({ ...now, outcomes: [...now.outcomes, ...event.data] }));
@@ -71,7 +75,8 @@ export default function GpuPage() {
       const record = toRecord(thrown);
       setError(thrown);
       setState(record.code === "cancelled" ? "cancelled" : "failed");
-      if (record.code.startsWith("gpu-")) publishDeviceStatus({ state: "missing", name: "", detail: record.message });
+      if (record.code.startsWith("gpu-"))
+        publishDeviceStatus({ state: "missing", name: "", detail: record.message });
       window.gpuReport = { error: record };
     }
   };
@@ -79,7 +84,8 @@ export default function GpuPage() {
   // `#/gpu?run=all` starts at once; `&only=matmul` narrows; the lanes leave the timing out.
   useEffect(() => {
     const query = new URLSearchParams(location.hash.split("?")[1]);
-    if (query.get("run") === "all") void run({ only: query.get("only") ?? undefined, speed: query.get("speed") !== "no" });
+    if (query.get("run") === "all")
+      void run({ only: query.get("only") ?? undefined, speed: query.get("speed") !== "no" });
     return () => abort.current?.abort();
   }, []);
 
@@ -103,15 +109,28 @@ export default function GpuPage() {
             abort.current?.abort();
           }}
           error={error}
-          summary={report && `${report.passed} of ${report.expected} checks passed in ${formatDuration(report.seconds)}`}
+          summary={
+            report &&
+            `${report.passed} of ${report.expected} checks passed in ${formatDuration(report.seconds)}`
+          }
         />
       </Panel>
       {live.adapter && <AdapterPanel adapter={live.adapter.adapter} />}
       {live.adapter && (
         <StatRow>
-          <Stat label="Passed" value={live.outcomes.length - failures.length} hint={`of ${live.adapter.expected} promised`} tone="good" />
+          <Stat
+            label="Passed"
+            value={live.outcomes.length - failures.length}
+            hint={`of ${live.adapter.expected} promised`}
+            tone="good"
+          />
           <Stat label="Failed" value={failures.length} tone={failures.length ? "bad" : "plain"} />
-          <Stat label="Largest error" value={live.outcomes.length ? worst * 100 : null} unit="% of bound" hint="The worst of all comparisons, as a share of what is allowed" />
+          <Stat
+            label="Largest error"
+            value={live.outcomes.length ? worst * 100 : null}
+            unit="% of bound"
+            hint="The worst of all comparisons, as a share of what is allowed"
+          />
         </StatRow>
       )}
       {failures.length > 0 && <Failures failures={failures} />}
@@ -119,7 +138,10 @@ export default function GpuPage() {
         {rows.length ? (
           <OpTable rows={rows} />
         ) : (
-          <EmptyState title="Nothing was run yet" why="Press “Run all checks”: it takes seconds on a GPU and a few minutes on a software adapter." />
+          <EmptyState
+            title="Nothing was run yet"
+            why="Press “Run all checks”: it takes seconds on a GPU and a few minutes on a software adapter."
+          />
         )}
       </Panel>
     </Stack>
@@ -161,8 +183,22 @@ function OpTable({ rows }: { rows: readonly OpRow[] }) {
         { key: "op", label: "Operation", value: (row) => row.op },
         { key: "passed", label: "Passed", value: (row) => row.passed },
         { key: "failed", label: "Failed", value: (row) => row.failed },
-        { key: "error", label: "Error", unit: "% of bound", value: (row) => row.worst * 100, format: (v) => v.toFixed(1), help: "Largest error as a share of the allowed one" },
-        { key: "ms", label: "Time", unit: "ms", value: (row) => row.ms, format: (v) => v.toPrecision(3), help: "Median of one call on the record's largest sample, launch included" },
+        {
+          key: "error",
+          label: "Error",
+          unit: "% of bound",
+          value: (row) => row.worst * 100,
+          format: (v) => v.toFixed(1),
+          help: "Largest error as a share of the allowed one",
+        },
+        {
+          key: "ms",
+          label: "Time",
+          unit: "ms",
+          value: (row) => row.ms,
+          format: (v) => v.toPrecision(3),
+          help: "Median of one call on the record's largest sample, launch included",
+        },
         { key: "bound", label: "Bound (f32)", value: (row) => row.bound },
         { key: "summary", label: "Computes", value: (row) => row.summary, wide: true },
       ]}
@@ -176,9 +212,12 @@ function ReportMenu({ report }: { report: CheckReport }) {
       label="Report"
       items={[
         { label: "Copy for a bug report", run: () => copyText(reportText(report), "Report") },
-        { label: "Save as JSON", run: () => saveBytes("tessera-gpu-report.json", JSON.stringify(report, null, 2), "application/json") },
+        {
+          label: "Save as JSON",
+          run: () =>
+            saveBytes("tessera-gpu-report.json", JSON.stringify(report, null, 2), "application/json"),
+        },
       ]}
     />
   );
 }
-

@@ -14,7 +14,11 @@ export interface OpRow {
 }
 
 /** One row per op that was promised, in the registry's order. */
-export function rowsByOp(outcomes: readonly CheckOutcome[], speeds: readonly OpSpeed[], ops: readonly OpPage[]): OpRow[] {
+export function rowsByOp(
+  outcomes: readonly CheckOutcome[],
+  speeds: readonly OpSpeed[],
+  ops: readonly OpPage[],
+): OpRow[] {
   const rows = new Map<string, OpRow>();
   for (const { name, summary, bound } of ops) {
     rows.set(name, { op: name, summary, bound, passed: 0, failed: 0, worst: 0, ms: null });
