@@ -53,7 +53,9 @@ export async function openGpu(source: GPU | undefined, options: OpenGpuOptions =
   // Whatever waits on the device must also end when the device does. Not Promise.race: it would keep a reaction on
   // `lost` for every call ever made.
   const waiting = new Set<(error: TesseraError) => void>();
-  void lost.then((error) => waiting.forEach((reject) => reject(error)));
+  void lost.then((error) => {
+    for (const reject of waiting) reject(error);
+  });
   const guard = async <V>(work: Promise<V>): Promise<V> => {
     let entry: (error: TesseraError) => void = () => {};
     const ended = new Promise<never>((_, reject) => {

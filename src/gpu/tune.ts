@@ -35,7 +35,8 @@ export class Tuner {
   async choose(item: Dispatch, time: TimeVariant): Promise<Variant> {
     const forced = item.variants.find((v) => v.name === this.forced.get(item.label));
     if (forced) return forced;
-    await (this.loading ??= this.load());
+    this.loading ??= this.load();
+    await this.loading;
     const texts = item.variants.map((v) => v.kernel.key).join(",");
     const key = `${this.deviceKey}|${item.label}|${item.shapeClass}|${texts}`;
     const known = item.variants.find((v) => v.name === this.winners[key]);

@@ -46,7 +46,9 @@ export function tesseraContestant(gpu: Gpu): Contestant {
             await gpu.queue.finish();
           }),
         result: () => scoped(gpu, () => apply().readFloats()),
-        dispose: () => operands.forEach((t) => t.free()),
+        dispose() {
+          for (const tensor of operands) tensor.free();
+        },
       };
     },
   };

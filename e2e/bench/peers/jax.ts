@@ -71,7 +71,9 @@ export async function contestant(): Promise<Contestant> {
           const flat = (await (await compute()).data()) as Float32Array;
           return item.op === "attention" ? headFirst(flat, item.dims) : flat;
         },
-        dispose: () => operands.forEach((x) => x.dispose()),
+        dispose() {
+          for (const x of operands) x.dispose();
+        },
       };
     },
   };

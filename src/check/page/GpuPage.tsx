@@ -82,6 +82,7 @@ export default function GpuPage() {
   };
 
   // `#/gpu?run=all` starts at once; `&only=matmul` narrows; the lanes leave the timing out.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page opens
   useEffect(() => {
     const query = new URLSearchParams(location.hash.split("?")[1]);
     if (query.get("run") === "all")
