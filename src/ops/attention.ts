@@ -4,6 +4,7 @@ import sourceText from "../../shaders/ops/attention.wgsl?raw";
 import backwardKvText from "../../shaders/ops/attention_backward_kv.wgsl?raw";
 import backwardQText from "../../shaders/ops/attention_backward_q.wgsl?raw";
 import deltaText from "../../shaders/ops/attention_delta.wgsl?raw";
+import tiledText from "../../shaders/ops/attention_tiled.wgsl?raw";
 import { TesseraError } from "../base/errors";
 import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
@@ -20,6 +21,7 @@ import { defineOp, expectFloat, expectSameDtype, type SampleInput } from "./op";
 import { lengthClass } from "./rows";
 
 const forward: KernelSource = { file: "ops/attention.wgsl", text: sourceText };
+const tiled: KernelSource = { file: "ops/attention_tiled.wgsl", text: tiledText };
 const delta: KernelSource = { file: "ops/attention_delta.wgsl", text: deltaText };
 const backwardQ: KernelSource = { file: "ops/attention_backward_q.wgsl", text: backwardQText };
 const backwardKv: KernelSource = { file: "ops/attention_backward_kv.wgsl", text: backwardKvText };
@@ -82,7 +84,7 @@ export const attentionOp = defineOp<AttentionAttrs>({
   name: "attention",
   summary: "o = softmax(q·kᵀ·scale)·v and lse = log Σ exp(q·kᵀ·scale), in one pass over the keys",
   inputs: ["q", "k", "v"],
-  variants: ATTENTION_VARIANTS,
+  variants: [...ATTENTION_VARIANTS, "tiled"],
   infer([q, k, v], attrs) {
     expectAttention(q, k, v, attrs);
     return [
@@ -94,7 +96,10 @@ export const attentionOp = defineOp<AttentionAttrs>({
     const { heads, lq, lk, d, options, uniforms, shapeClass } = settings(q, k, attrs);
     const groups = heads * Math.ceil(lq / GROUP_ROWS);
     dispatch({
-      variants: attentionVariants(gpu, forward, options, groups, uniforms),
+      variants: [
+        ...attentionVariants(gpu, forward, options, groups, uniforms),
+        { name: "tiled", kernel: kernel(tiled, options), groups, uniforms },
+      ],
       bindings: [q, k, v, o, lse],
       work: 4 * heads * lq * lk * d,
       shapeClass,

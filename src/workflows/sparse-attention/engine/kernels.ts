@@ -5,6 +5,7 @@ import repairText from "../../../../shaders/sparse-attention/fused_repair.wgsl?r
 import massText from "../../../../shaders/sparse-attention/mass.wgsl?raw";
 import selectText from "../../../../shaders/sparse-attention/select.wgsl?raw";
 import sparseText from "../../../../shaders/sparse-attention/sparse.wgsl?raw";
+import sparseTiledText from "../../../../shaders/sparse-attention/sparse_tiled.wgsl?raw";
 import { TesseraError } from "../../../base/errors";
 import type { Gpu } from "../../../gpu/gpu";
 import type { KernelSource } from "../../../gpu/link";
@@ -22,6 +23,7 @@ const file = (name: string, text: string): KernelSource => ({ file: `sparse-atte
 const massKernel = file("mass", massText);
 const selectKernel = file("select", selectText);
 const sparseKernel = file("sparse", sparseText);
+const sparseTiledKernel = file("sparse_tiled", sparseTiledText);
 const fusedKernel = file("fused", fusedText);
 const repairKernel = file("fused_repair", repairText);
 
@@ -185,10 +187,15 @@ export function sparseAttention(
     );
   }
   const result = outputs(q);
-  const variants = attentionVariants(q.gpu, sparseKernel, s.link, s.groups, {
-    ...s.uniforms,
-    row_blocks: s.rows,
-  });
+  const uniforms = { ...s.uniforms, row_blocks: s.rows };
+  const rows = options.block % 64 === 0 ? 64 : options.block % 32 === 0 ? 32 : 16; // of one workgroup
+  const tiled: Variant = {
+    name: "tiled",
+    kernel: kernel(sparseTiledKernel, { ...s.link, constants: { ...s.link.constants, ROWS: rows } }),
+    groups: (s.groups * options.block) / rows,
+    uniforms,
+  };
+  const variants = [...attentionVariants(q.gpu, sparseKernel, s.link, s.groups, uniforms), tiled];
   const work = plan.total * options.block ** 2 * 4 * s.d;
   record(
     q.gpu,
