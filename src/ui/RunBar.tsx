@@ -159,7 +159,8 @@ function StateWords(props: Props & { elapsedMs: number }): ReactNode {
     case "failed":
       return (
         <span className={classes.bad}>
-          <IconAlertTriangle size={15} aria-hidden /> Failed after {formatDuration(props.elapsedMs / 1000)}
+          <IconAlertTriangle size={15} aria-hidden /> Failed
+          {props.elapsedMs >= 100 && ` after ${formatDuration(props.elapsedMs / 1000)}`}
         </span>
       );
     case "done":

@@ -236,35 +236,38 @@ function drawColourBar(
   }
   context.textAlign = "left";
   context.textBaseline = "middle";
-  let next = x + width + 14;
+  let next = layout.key.x;
+  const middle = layout.key.y;
   const entry = (text: string, swatch?: () => void): void => {
     const textWidth = context.measureText(text).width;
     const shift = swatch ? 15 : 0;
     if (next + shift + textWidth > layout.width) return;
     if (swatch) swatch();
     context.fillStyle = palette.quiet;
-    context.fillText(text, next + shift, y + height / 2 + 0.5);
+    context.fillText(text, next + shift, middle + 0.5);
     next += shift + textWidth + 14;
   };
   entry(picture.valueLabel);
   if (picture.hasNone) {
     entry("zero or less", () => {
       context.fillStyle = noneColour(palette);
-      context.fillRect(next, y - 1, 10, 10);
+      context.fillRect(next, middle - 5, 10, 10);
       context.strokeStyle = palette.lineStrong;
       context.lineWidth = 1;
-      context.strokeRect(next + 0.5, y - 0.5, 9, 9);
+      context.strokeRect(next + 0.5, middle - 4.5, 9, 9);
     });
   }
   if (picture.mask) {
     const isOutlined = Math.min(layout.cellWidth, layout.cellHeight) >= OUTLINE_FROM;
-    entry(isOutlined ? `${picture.maskLabel} (outlined)` : `${picture.maskLabel} (rest dimmed)`, () => {
-      context.fillStyle = isOutlined ? palette.quiet : palette.accent;
-      context.fillRect(next, y - 1, 10, 10);
+    const outline = (): void => {
+      context.fillStyle = palette.quiet;
+      context.fillRect(next, middle - 5, 10, 10);
       context.strokeStyle = "#ffffff";
       context.lineWidth = 1.5;
-      if (isOutlined) context.strokeRect(next + 1.5, y + 0.5, 7, 7);
-    });
+      context.strokeRect(next + 1.5, middle - 3.5, 7, 7);
+    };
+    if (isOutlined) entry(`${picture.maskLabel} (outlined)`, outline);
+    else entry(`not ${picture.maskLabel}: dimmed`);
   }
 }
 

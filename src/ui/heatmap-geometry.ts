@@ -27,6 +27,8 @@ export interface HeatLayout {
   cellHeight: number;
   /** The colour bar. */
   bar: { x: number; y: number; width: number; height: number };
+  /** Where what the colours and outlines mean is written: beside the bar, or below it where that is too narrow. */
+  key: { x: number; y: number };
 }
 
 /** Px that the colour bar and the entries beside it need at most. */
@@ -36,7 +38,7 @@ const KEY_WIDTH = 520;
 export function heatLayout(input: HeatInput): HeatLayout {
   const left = 22 + input.rowTickRoom;
   const right = input.rowLineRoom > 0 ? input.rowLineRoom + 10 : 4;
-  const top = input.hasColLines ? 20 : 4;
+  const top = input.hasColLines ? 20 : 8;
   const room = Math.max(40, input.width - left - right);
   let plotWidth = room;
   let plotHeight = input.maxHeight;
@@ -48,16 +50,19 @@ export function heatLayout(input: HeatInput): HeatLayout {
     plotHeight = Math.max(1, side * input.rows);
   }
   const bottom = top + plotHeight + 38;
+  const isBeside = input.width - left >= KEY_WIDTH;
+  const barWidth = isBeside ? 240 : Math.min(240, room);
   return {
     width: Math.min(input.width, Math.ceil(left + Math.max(plotWidth + right, KEY_WIDTH))),
-    height: bottom + 36,
+    height: bottom + (isBeside ? 36 : 54),
     x: left,
     y: top,
     plotWidth,
     plotHeight,
     cellWidth: plotWidth / input.cols,
     cellHeight: plotHeight / input.rows,
-    bar: { x: left, y: bottom, width: Math.min(240, Math.max(120, room * 0.5)), height: 8 },
+    bar: { x: left, y: bottom, width: barWidth, height: 8 },
+    key: isBeside ? { x: left + barWidth + 14, y: bottom + 4 } : { x: left, y: bottom + 40 },
   };
 }
 

@@ -71,7 +71,8 @@ export const theme = createTheme({
     NumberInput: { defaultProps: { size: "xs" } },
     TextInput: { defaultProps: { size: "xs" } },
     Select: { defaultProps: { size: "xs" } },
-    Menu: { defaultProps: { shadow: "md" } },
+    // The placeholder is a child that a menu may not have; the first item takes the focus instead.
+    Menu: { defaultProps: { shadow: "md", withInitialFocusPlaceholder: false } },
     Modal: {
       defaultProps: { radius: "md", overlayProps: { backgroundOpacity: 0.4 } },
       styles: { title: { fontWeight: 600 } },

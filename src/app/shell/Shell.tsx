@@ -1,4 +1,5 @@
 // The frame around all pages: header, page by address, messages, palette, keyboard. It has no features of its own.
+import { VisuallyHidden } from "@mantine/core";
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { Loading } from "../../ui/states";
@@ -104,7 +105,12 @@ function PageFor({ route }: { route: Route }): ReactNode {
     case "runs":
       return <RunsPage />;
     case "gpu":
-      return <GpuPage />;
+      return (
+        <>
+          <VisuallyHidden component="h1">Check my GPU</VisuallyHidden>
+          <GpuPage />
+        </>
+      );
     case "about":
       return <AboutPage />;
     case "unknown":
