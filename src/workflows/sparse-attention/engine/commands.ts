@@ -1,0 +1,117 @@
+// The command line of the laboratory: `analyse` a file and `synth` a file. It reads and writes through the host only.
+import { text } from "../../../base/params";
+import type { TaskContext } from "../../../base/task";
+import { encodeNpz } from "../../../formats/npz";
+import { type Command, defineCommand } from "../../define";
+import { type AttentionEvents, params, type Settings, synthParams, type TripleInfo } from "../protocol";
+import { analyse, chooseTriples, type HeadRecord } from "./analysis";
+import { headsCsv, maskFile, maskSet, resultArrays } from "./export";
+import { openInput, synthFile } from "./input";
+import { inspect, resolveGrid } from "./plan";
+import { tokenOrder } from "./tokens";
+
+const analyseParams = {
+  ...params,
+  triple: text("", { help: 'One q, k, v triple of the file, e.g. "step 3 layer 0"; empty takes all.' }),
+  out: text("", {
+    help: "npz for dense_out, sparse_out, lse, block_mass and indices; several triples give one file each.",
+  }),
+  mask: text("", { help: "npz for the mask as FlexAttention takes it (kv_num_blocks, kv_indices)." }),
+  csv: text("", { help: "CSV with one line per head." }),
+} as const;
+
+const { synthSeed, ...restOfSynth } = synthParams;
+const synthFlags = {
+  ...restOfSynth,
+  seed: synthSeed,
+  out: text("qkv.safetensors", { help: "File to write." }),
+} as const;
+
+const analyseCommand = defineCommand({
+  summary:
+    "Dense and block-sparse attention of a file's q, k and v: recall, kept share, error and times per head.",
+  files: ["FILE"],
+  params: analyseParams,
+  async run({ params: flags, files }, host, context) {
+    const settings: Settings = flags;
+    const dataset = await openInput(await host.open(files[0]), settings.pattern);
+    const triples = chooseTriples(dataset, flags.triple ? [flags.triple] : []);
+    const gpu = await host.gpu();
+    const grid = resolveGrid(dataset.info.metadata, settings, triples[0].length);
+    const limit = gpu.device.limits.maxStorageBufferBindingSize;
+    const cost = inspect(dataset.info, grid, settings, triples, { bindingLimit: limit, rate: null });
+    const records: HeadRecord[] = [];
+    const quiet = { ...context, emit: () => {} } as TaskContext<AttentionEvents>;
+    const result = await analyse(
+      gpu,
+      dataset,
+      settings,
+      triples.map((t) => t.id),
+      quiet,
+      (r) => records.push(r),
+    );
+    const written: string[] = [];
+    for (const triple of triples) {
+      const own = records.filter((r) => r.triple === triple);
+      if (flags.out) {
+        const order = tokenOrder(own[0].grid, triple.length, settings.order);
+        await write(named(flags.out, triple, triples), encodeNpz(resultArrays(own, order)));
+      }
+      if (flags.mask) {
+        await write(
+          named(flags.mask, triple, triples),
+          maskFile("flex-attention", maskSet(own, settings.order), "mask").bytes,
+        );
+      }
+    }
+    if (flags.csv) await write(flags.csv, new TextEncoder().encode(headsCsv(result.heads)));
+    const { device: _, settings: __, heads, seconds, ...rest } = result;
+    const times = heads.reduce(
+      (sum, h) => ({
+        denseMs: sum.denseMs + h.times.denseMs,
+        searchMs: sum.searchMs + h.times.searchMs,
+        selectMs: sum.selectMs + h.times.selectMs,
+        sparseMs: sum.sparseMs + h.times.sparseMs,
+      }),
+      { denseMs: 0, searchMs: 0, selectMs: 0, sparseMs: 0 },
+    );
+    return {
+      input: dataset.info.name,
+      synthetic: dataset.info.synthetic,
+      cost: cost.notes,
+      heads,
+      ...rest,
+      written,
+      timings: { ...times, analyseMs: seconds * 1000 },
+    };
+
+    async function write(path: string, bytes: Uint8Array): Promise<void> {
+      await host.write(path, bytes);
+      written.push(path);
+    }
+  },
+});
+
+/** One triple writes the name itself; several put their id before the ending. */
+function named(path: string, triple: TripleInfo, all: readonly TripleInfo[]): string {
+  if (all.length === 1) return path;
+  return path.replace(/(\.[^./\\]+)?$/, (ending) => `.${triple.id.replace(/\W+/g, "-")}${ending}`);
+}
+
+const synthCommand = defineCommand({
+  summary: "Writes generated (synthetic) q, k and v with f, h, w and t as metadata.",
+  files: [],
+  params: synthFlags,
+  async run({ params: flags }, host, context) {
+    const { out, seed, ...settings } = flags;
+    const bytes = await synthFile(
+      { ...settings, synthSeed: seed },
+      (done, total) => context.report({ done, total, what: "Generating heads" }),
+      context.gate,
+    );
+    await host.write(out, bytes);
+    return { written: [out], bytes: bytes.length, synthetic: true };
+  },
+});
+
+export const commands: Readonly<Record<string, Command>> = { analyse: analyseCommand, synth: synthCommand };
