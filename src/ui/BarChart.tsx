@@ -55,7 +55,14 @@ export function BarChart(props: BarChartProps): ReactNode {
       title={title}
       csv={() => toCsv(["category", ...labels.slice(1)], rows)}
       picture={async () =>
-        svg.current && framedPicture(await rasterise(svg.current, 2), title, legend, palette, 2)
+        svg.current &&
+        framedPicture(
+          await rasterise(svg.current, 2),
+          `${title}: ${props.valueLabel}${unit}`,
+          legend,
+          palette,
+          2,
+        )
       }
       legend={
         series.length > 1 &&

@@ -236,8 +236,11 @@ function measured(
 /** Gives the canvas the layout's size in device pixels. */
 function sized(canvas: HTMLCanvasElement | null, layout: HeatLayout): CanvasRenderingContext2D | null {
   if (!canvas) return null;
-  canvas.width = Math.round(layout.width * devicePixelRatio);
-  canvas.height = Math.round(layout.height * devicePixelRatio);
+  const width = Math.round(layout.width * devicePixelRatio);
+  const height = Math.round(layout.height * devicePixelRatio);
+  // Setting a size, even the same one, makes the browser allocate anew: too dear for every move of the pointer.
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
   canvas.style.width = `${layout.width}px`;
   canvas.style.height = `${layout.height}px`;
   return canvas.getContext("2d");
@@ -249,8 +252,10 @@ function drawCursor(
   cell: { row: number; col: number } | undefined,
 ): void {
   const context = sized(canvas, layout);
-  if (!context || !cell) return;
-  context.scale(devicePixelRatio, devicePixelRatio);
+  if (!context) return;
+  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+  context.clearRect(0, 0, layout.width, layout.height);
+  if (!cell) return;
   const width = Math.max(layout.cellWidth, 5);
   const height = Math.max(layout.cellHeight, 5);
   const x = layout.x + (cell.col + 0.5) * layout.cellWidth - width / 2;

@@ -29,7 +29,13 @@ const panels = new Map<string, ComponentType<PanelProps>>();
 
 /** The lazily loaded panel; made once per workflow, because React tells components apart by identity. */
 function panelOf(workflow: Workflow): ComponentType<PanelProps> {
-  const panel = panels.get(workflow.id) ?? lazy(workflow.panel);
+  // A panel that could not be loaded is forgotten, so that "Try again" does load it again.
+  const load = (): ReturnType<Workflow["panel"]> =>
+    workflow.panel().catch((error: unknown) => {
+      panels.delete(workflow.id);
+      throw error;
+    });
+  const panel = panels.get(workflow.id) ?? lazy(load);
   panels.set(workflow.id, panel);
   return panel;
 }
