@@ -7,12 +7,23 @@ import { createRoot } from "react-dom/client";
 import { publishDeviceStatus } from "../ui/device-store";
 import { paletteVariables } from "../ui/palette";
 import { theme } from "../ui/theme";
+import { toast } from "../ui/toasts";
 import { gateStatus } from "./device-gate";
 import { exposeIdle } from "./idle";
 import { Shell } from "./shell/Shell";
 
 exposeIdle();
 publishDeviceStatus(gateStatus("gpu" in navigator, isSecureContext));
+
+// What nobody caught is told rather than lost in the console. Browsers report a harmless resize loop as an error.
+addEventListener("unhandledrejection", (event) =>
+  toast.error(event.reason, { title: "Something went wrong" }),
+);
+addEventListener("error", (event) => {
+  if (!event.message.startsWith("ResizeObserver loop")) {
+    toast.error(event.error ?? event.message, { title: "Something went wrong" });
+  }
+});
 
 const root = document.getElementById("root");
 if (root) {
