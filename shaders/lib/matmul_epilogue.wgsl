@@ -50,10 +50,3 @@ fn store_row(index: u32, row: u32, col: u32, value: vec4f) {
     c[start + col + j] = R(finish(value[j], start + col + j, col + j));
   }
 }
-
-fn store_block(index: u32, row: u32, col: u32, value: mat4x4f) {
-  store_row(index, row, col, value[0]);
-  store_row(index, row + 1u, col, value[1]);
-  store_row(index, row + 2u, col, value[2]);
-  store_row(index, row + 3u, col, value[3]);
-}

@@ -111,20 +111,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     }
   }
   if (wanted >= count) { return; }
-  store_spread(index, row + 0u, col, c0);
-  store_spread(index, row + 1u, col, c1);
-  store_spread(index, row + 2u, col, c2);
-  store_spread(index, row + 3u, col, c3);
-  store_spread(index, row + 4u, col, c4);
-  store_spread(index, row + 5u, col, c5);
-  store_spread(index, row + 6u, col, c6);
-  store_spread(index, row + 7u, col, c7);
-  store_spread(index, row + 8u, col, c8);
-  store_spread(index, row + 9u, col, c9);
-  store_spread(index, row + 10u, col, c10);
-  store_spread(index, row + 11u, col, c11);
-  store_spread(index, row + 12u, col, c12);
-  store_spread(index, row + 13u, col, c13);
-  store_spread(index, row + 14u, col, c14);
-  store_spread(index, row + 15u, col, c15);
+  // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
+  var rows = array<vec4f, 16>(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15);
+  for (var i = 0u; i < 16u; i++) { store_spread(index, row + i, col, rows[i]); }
 }

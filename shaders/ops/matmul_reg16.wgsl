@@ -34,20 +34,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     let a3 = load_a(base.x, row + 12u, k);
     c30 += b0 * a3; c31 += b1 * a3; c32 += b2 * a3; c33 += b3 * a3;
   }
-  store_block(index, row, col, c00);
-  store_block(index, row, col + 4u, c01);
-  store_block(index, row, col + 8u, c02);
-  store_block(index, row, col + 12u, c03);
-  store_block(index, row + 4u, col, c10);
-  store_block(index, row + 4u, col + 4u, c11);
-  store_block(index, row + 4u, col + 8u, c12);
-  store_block(index, row + 4u, col + 12u, c13);
-  store_block(index, row + 8u, col, c20);
-  store_block(index, row + 8u, col + 4u, c21);
-  store_block(index, row + 8u, col + 8u, c22);
-  store_block(index, row + 8u, col + 12u, c23);
-  store_block(index, row + 12u, col, c30);
-  store_block(index, row + 12u, col + 4u, c31);
-  store_block(index, row + 12u, col + 8u, c32);
-  store_block(index, row + 12u, col + 12u, c33);
+  // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
+  var blocks = array<mat4x4f, 16>(c00, c01, c02, c03, c10, c11, c12, c13, c20, c21, c22, c23, c30, c31, c32, c33);
+  for (var i = 0u; i < 64u; i++) {
+    let block = i / 4u;
+    store_row(index, row + block / 4u * 4u + i % 4u, col + block % 4u * 4u, blocks[block][i % 4u]);
+  }
 }

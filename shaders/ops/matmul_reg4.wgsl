@@ -22,5 +22,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     let a0 = load_a(base.x, row, k);
     c00 += b0 * a0;
   }
-  store_block(index, row, col, c00);
+  // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
+  var blocks = array<mat4x4f, 1>(c00);
+  for (var i = 0u; i < 4u; i++) {
+    let block = i / 4u;
+    store_row(index, row + block / 1u * 4u + i % 4u, col + block % 1u * 4u, blocks[block][i % 4u]);
+  }
 }

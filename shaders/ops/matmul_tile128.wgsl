@@ -47,8 +47,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     }
     workgroupBarrier();
   }
-  store_block(index, row + 4u * lane.y, col + 4u * lane.x, c00);
-  store_block(index, row + 4u * lane.y, col + 4u * lane.x + 64u, c01);
-  store_block(index, row + 4u * lane.y + 64u, col + 4u * lane.x, c10);
-  store_block(index, row + 4u * lane.y + 64u, col + 4u * lane.x + 64u, c11);
+  // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
+  var blocks = array<mat4x4f, 4>(c00, c01, c10, c11);
+  for (var i = 0u; i < 16u; i++) {
+    let block = i / 4u;
+    store_row(index, row + 4u * lane.y + block / 2u * 64u + i % 4u, col + 4u * lane.x + block % 2u * 64u, blocks[block][i % 4u]);
+  }
 }

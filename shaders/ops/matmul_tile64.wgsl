@@ -43,5 +43,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     }
     workgroupBarrier();
   }
-  store_block(index, row + 4u * lane.y, col + 4u * lane.x, c00);
+  // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
+  var blocks = array<mat4x4f, 1>(c00);
+  for (var i = 0u; i < 4u; i++) {
+    let block = i / 4u;
+    store_row(index, row + 4u * lane.y + block / 1u * 64u + i % 4u, col + 4u * lane.x + block % 1u * 64u, blocks[block][i % 4u]);
+  }
 }

@@ -19,7 +19,12 @@ interface Reachable {
  * Gradients of `loss` for `targets`, kept in the current scope; all intermediates are freed.
  * @throws TesseraError `no-gradient` naming the op and its reason.
  */
-export function backward(gpu: Gpu, entries: readonly Entry[], loss: Tensor, targets: readonly Tensor[]): Tensor[] {
+export function backward(
+  gpu: Gpu,
+  entries: readonly Entry[],
+  loss: Tensor,
+  targets: readonly Tensor[],
+): Tensor[] {
   return withObserver(undefined, () =>
     scopedSync(gpu, (keep) => {
       const path = reachable(entries, targets);
@@ -48,16 +53,28 @@ function reachable(entries: readonly Entry[], targets: readonly Tensor[]): Reach
   return { calls, memory };
 }
 
-function sweep(gpu: Gpu, entry: Entry, sums: Map<Memory, Tensor>, path: Reachable, wanted: ReadonlySet<Memory>): void {
+function sweep(
+  gpu: Gpu,
+  entry: Entry,
+  sums: Map<Memory, Tensor>,
+  path: Reachable,
+  wanted: ReadonlySet<Memory>,
+): void {
   const { op, inputs, outputs, attrs } = entry;
   if (!outputs.some((out) => sums.has(out.allocation))) return;
   if (typeof op.vjp !== "function") {
-    throw new TesseraError("no-gradient", `${op.name} has no gradient (${op.vjp.none}), but the loss depends on a tracked input through it`, { op: op.name });
+    throw new TesseraError(
+      "no-gradient",
+      `${op.name} has no gradient (${op.vjp.none}), but the loss depends on a tracked input through it`,
+      { op: op.name },
+    );
   }
   const { vjp } = op;
   const gradients = scopedSync(gpu, (keep) => {
     const dys = outputs.map((out) => sums.get(out.allocation)?.reshape(out.shape));
-    return vjp(dys, { inputs, outputs, attrs }).map((g, i) => (g && path.memory.has(inputs[i].allocation) ? keep(g.reshape(inputs[i].shape)) : undefined));
+    return vjp(dys, { inputs, outputs, attrs }).map((g, i) =>
+      g && path.memory.has(inputs[i].allocation) ? keep(g.reshape(inputs[i].shape)) : undefined,
+    );
   });
   for (const [i, gradient] of gradients.entries()) {
     if (gradient) add(gpu, sums, inputs[i].allocation, gradient);
@@ -76,7 +93,10 @@ function add(gpu: Gpu, sums: Map<Memory, Tensor>, memory: Memory, gradient: Tens
     sums.set(memory, gradient);
     return;
   }
-  sums.set(memory, scopedSync(gpu, (keep) => keep(accumulateOp([before.reshape(gradient.shape), gradient], {})[0])));
+  sums.set(
+    memory,
+    scopedSync(gpu, (keep) => keep(accumulateOp([before.reshape(gradient.shape), gradient], {})[0])),
+  );
   before.free();
   gradient.free();
 }

@@ -44,11 +44,17 @@ export async function gradcheck(
   { step = 2e-2, coordinates = 12, seed = 1 }: GradcheckOptions = {},
 ): Promise<GradcheckResult> {
   for (const { shape, data } of inputs) {
-    if (data.length !== sizeOf(shape)) throw new TesseraError("shape", `gradcheck: [${shape.join(", ")}] needs ${sizeOf(shape)} values, got ${data.length}`);
+    if (data.length !== sizeOf(shape))
+      throw new TesseraError(
+        "shape",
+        `gradcheck: [${shape.join(", ")}] needs ${sizeOf(shape)} values, got ${data.length}`,
+      );
   }
-  const uploadAll = (values: readonly ArrayLike<number>[]): Tensor[] => inputs.map(({ shape }, i) => upload(gpu, values[i], shape));
+  const uploadAll = (values: readonly ArrayLike<number>[]): Tensor[] =>
+    inputs.map(({ shape }, i) => upload(gpu, values[i], shape));
   const base = inputs.map((input) => Float64Array.from(input.data));
-  const evaluate = (values: readonly ArrayLike<number>[]): Promise<number> => scoped(gpu, async () => (await f(uploadAll(values)).readFloats())[0]);
+  const evaluate = (values: readonly ArrayLike<number>[]): Promise<number> =>
+    scoped(gpu, async () => (await f(uploadAll(values)).readFloats())[0]);
 
   const size = Math.abs(await evaluate(base));
   const gradients = await scoped(gpu, async () => {
@@ -69,8 +75,10 @@ export async function gradcheck(
     for (let c = 0; c < count; c++) {
       const k = gradient.length <= coordinates ? c : random.below(gradient.length);
       const h = step * Math.max(1, Math.abs(base[i][k]));
-      const at = (delta: number): Promise<number> => evaluate(base.map((values, j) => (j === i ? values.with(k, values[k] + delta) : values)));
-      const difference = (8 * ((await at(h)) - (await at(-h))) - ((await at(2 * h)) - (await at(-2 * h)))) / (12 * h);
+      const at = (delta: number): Promise<number> =>
+        evaluate(base.map((values, j) => (j === i ? values.with(k, values[k] + delta) : values)));
+      const difference =
+        (8 * ((await at(h)) - (await at(-h))) - ((await at(2 * h)) - (await at(-2 * h)))) / (12 * h);
       const allowed = RELATIVE * top + (1.5 * EVALUATION_ROUNDING * size) / h;
       const ratio = Math.abs(gradient[k] - difference) / allowed;
       if (!(ratio <= result.errorOverBound)) {

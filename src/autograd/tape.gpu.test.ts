@@ -35,7 +35,8 @@ afterAll(() => {
 });
 
 /** Σ x² as a product of the flattened tensor with itself. */
-const sumOfSquares = (x: Tensor): Tensor => matmul(x.reshape([1, x.size]), x.reshape([1, x.size]), { transposeB: true });
+const sumOfSquares = (x: Tensor): Tensor =>
+  matmul(x.reshape([1, x.size]), x.reshape([1, x.size]), { transposeB: true });
 
 /** Runs in a scope and expects that nothing is left behind. */
 async function clean(body: () => Promise<void>): Promise<void> {
@@ -48,7 +49,8 @@ function expectClose(got: ArrayLike<number>, wanted: ArrayLike<number>, relative
   expect(got.length).toBe(wanted.length);
   let top = 0;
   for (let i = 0; i < wanted.length; i++) top = Math.max(top, Math.abs(wanted[i]));
-  for (let i = 0; i < wanted.length; i++) expect(Math.abs(got[i] - wanted[i])).toBeLessThanOrEqual(relativeToLargest * top);
+  for (let i = 0; i < wanted.length; i++)
+    expect(Math.abs(got[i] - wanted[i])).toBeLessThanOrEqual(relativeToLargest * top);
 }
 
 test("one training step agrees with PyTorch", () =>
@@ -61,7 +63,11 @@ test("one training step agrees with PyTorch", () =>
     const inputs = names.map((name) => upload(gpu, golden.inputs[name].data, golden.inputs[name].shape));
     const [table, w1, b1, w2, b2] = inputs;
     const index = upload(gpu, golden.index, [golden.index.length], "u32");
-    const minusTarget = upload(gpu, golden.target.data.map((v) => -v), golden.target.shape);
+    const minusTarget = upload(
+      gpu,
+      golden.target.data.map((v) => -v),
+      golden.target.shape,
+    );
     const tape = new Tape(gpu);
     const loss = tape.run(() => {
       const x = gather(table, index);
@@ -73,7 +79,8 @@ test("one training step agrees with PyTorch", () =>
     const gradients = tape.backward(loss, inputs);
     expectClose(await loss.readFloats(), [golden.loss], 2e-6);
     // A chain of five f32 steps: about 10 ULP of the largest entry.
-    for (const [i, name] of names.entries()) expectClose(await gradients[i].readFloats(), golden.gradients[name].data, 2e-6);
+    for (const [i, name] of names.entries())
+      expectClose(await gradients[i].readFloats(), golden.gradients[name].data, 2e-6);
   }));
 
 test("a tensor used in two branches, and twice in one op, gets the sum", () =>
@@ -91,7 +98,8 @@ test("a tensor used in two branches, and twice in one op, gets the sum", () =>
 
 test("gradients of broadcast operands are summed over the broadcast axes", async () => {
   const before = gpu.pool.stats().liveBuffers;
-  const wave = (n: number, phase: number): number[] => Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + phase));
+  const wave = (n: number, phase: number): number[] =>
+    Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + phase));
   const result = await gradcheck(
     gpu,
     ([a, b, bias]) => sumOfSquares(matmul(a, b, { bias, activation: "silu", transposeB: true, scale: 0.7 })),
@@ -112,7 +120,9 @@ test("gradcheck notices a wrong gradient", async () => {
     name: "wrong",
     vjp: ([dy]) => [dy, undefined],
   });
-  const result = await gradcheck(gpu, ([x]) => sumOfSquares(wrong([x, x], {})[0]), [{ shape: [3], data: [1, -2, 0.5] }]);
+  const result = await gradcheck(gpu, ([x]) => sumOfSquares(wrong([x, x], {})[0]), [
+    { shape: [3], data: [1, -2, 0.5] },
+  ]);
   expect(result.passed).toBe(false);
 });
 
@@ -151,10 +161,16 @@ test("misuse is refused in words", () =>
   clean(async () => {
     const x = upload(gpu, [1, 2], [2, 1]);
     const tape = new Tape(gpu);
-    expect(() => tape.backward(x, [x])).toThrow("backward needs a tape that has recorded and was not swept yet; make a new one");
+    expect(() => tape.backward(x, [x])).toThrow(
+      "backward needs a tape that has recorded and was not swept yet; make a new one",
+    );
     const y = tape.run(() => accumulateOp([x, x], {})[0], [x]);
-    expect(() => tape.run(() => y, [x])).toThrow("This tape has recorded already; make a new one for each step");
-    expect(() => tape.backward(y, [x])).toThrow("backward: the loss must have one element, got shape [2, 1]; take a sum or a mean first");
+    expect(() => tape.run(() => y, [x])).toThrow(
+      "This tape has recorded already; make a new one for each step",
+    );
+    expect(() => tape.backward(y, [x])).toThrow(
+      "backward: the loss must have one element, got shape [2, 1]; take a sum or a mean first",
+    );
     const second = new Tape(gpu);
     const sum = second.run(() => sumRows(x), [x]);
     expect(() => second.backward(sum, [x])).toThrow(

@@ -39,7 +39,8 @@ export class Tape {
    * @throws TesseraError `tape` when the tape was used before, `no-gradient` for an op without one.
    */
   run<R>(body: () => R, inputs: readonly Tensor[]): R {
-    if (this.state !== "new") throw new TesseraError("tape", "This tape has recorded already; make a new one for each step");
+    if (this.state !== "new")
+      throw new TesseraError("tape", "This tape has recorded already; make a new one for each step");
     this.state = "recorded";
     for (const input of inputs) this.tracked.add(input.allocation);
     const alias = (tensor: Tensor): Tensor => tensor.reshape(tensor.shape);
@@ -57,8 +58,16 @@ export class Tape {
    * @throws TesseraError `tape` unless something was recorded, `shape` unless the loss has one element.
    */
   backward(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
-    if (this.state !== "recorded") throw new TesseraError("tape", "backward needs a tape that has recorded and was not swept yet; make a new one");
-    if (loss.size !== 1) throw new TesseraError("shape", `backward: the loss must have one element, got shape [${loss.shape.join(", ")}]; take a sum or a mean first`);
+    if (this.state !== "recorded")
+      throw new TesseraError(
+        "tape",
+        "backward needs a tape that has recorded and was not swept yet; make a new one",
+      );
+    if (loss.size !== 1)
+      throw new TesseraError(
+        "shape",
+        `backward: the loss must have one element, got shape [${loss.shape.join(", ")}]; take a sum or a mean first`,
+      );
     this.state = "used";
     const entries = this.entries;
     this.entries = [];

@@ -37,15 +37,31 @@ export const accumulateOp = defineOp<Record<string, never>>({
   reference: ([a, b]) => [{ shape: a.shape, data: a.data.map((v, i) => v + b.data[i]) }],
   samples: [
     { name: "odd", inputs: [{ shape: [3, 5] }, { shape: [3, 5] }], attrs: {} },
-    { name: "long", inputs: [{ shape: [4_200_001] }, { shape: [4_200_001] }], attrs: {}, noGradient: "size: the small sample covers it" },
+    {
+      name: "long",
+      inputs: [{ shape: [4_200_001] }, { shape: [4_200_001] }],
+      attrs: {},
+      noGradient: "size: the small sample covers it",
+    },
     { name: "empty", inputs: [{ shape: [0] }, { shape: [0] }], attrs: {} },
   ],
   rejects: [
-    { inputs: [{ shape: [2], dtype: "f32" }, { shape: [3], dtype: "f32" }], attrs: {}, says: "accumulate: shapes differ, [2] and [3]" },
+    {
+      inputs: [
+        { shape: [2], dtype: "f32" },
+        { shape: [3], dtype: "f32" },
+      ],
+      attrs: {},
+      says: "accumulate: shapes differ, [2] and [3]",
+    },
   ],
   bound: {
     f32: { rel: 1.2e-7, scaled: 0, why: "one rounding" },
     f16: { rel: 1e-3, scaled: 1e-7, why: "one rounding to f16; subnormals round to 6e-8" },
-    gradient: { rel: 1e-9, scaled: 1e-9, why: "the finite difference of a linear map leaves float64 rounding / 1e-3" },
+    gradient: {
+      rel: 1e-9,
+      scaled: 1e-9,
+      why: "the finite difference of a linear map leaves float64 rounding / 1e-3",
+    },
   },
 });

@@ -45,19 +45,37 @@ export const activationBackwardOp = defineOp<ActivationAttrs>({
     { shape: x.shape, data: x.data.map((v, i) => dy.data[i] * activationDerivative(activation, v)) },
   ],
   samples: [
-    ...ACTIVATIONS.map((activation) => ({ name: activation, inputs: [{ shape: [5, 13] }, { shape: [5, 13], fill: { kind: "normal", scale: 3 } as const }], attrs: { activation } })),
+    ...ACTIVATIONS.map((activation) => ({
+      name: activation,
+      inputs: [{ shape: [5, 13] }, { shape: [5, 13], fill: { kind: "normal", scale: 3 } as const }],
+      attrs: { activation },
+    })),
     ...ACTIVATIONS.map((activation) => ({
       name: `${activation} extremes`,
-      inputs: [{ shape: [8] }, { shape: [8], fill: { kind: "values", values: [-6e4, -50, -9, -1e-6, 0, 9, 50, 6e4] } as const }],
+      inputs: [
+        { shape: [8] },
+        { shape: [8], fill: { kind: "values", values: [-6e4, -50, -9, -1e-6, 0, 9, 50, 6e4] } as const },
+      ],
       attrs: { activation },
     })),
     { name: "empty", inputs: [{ shape: [0] }, { shape: [0] }], attrs: { activation: "silu" } },
   ],
   rejects: [
-    { inputs: [{ shape: [2], dtype: "f32" }, { shape: [3], dtype: "f32" }], attrs: { activation: "relu" }, says: "activation-backward: shapes differ, [2] and [3]" },
+    {
+      inputs: [
+        { shape: [2], dtype: "f32" },
+        { shape: [3], dtype: "f32" },
+      ],
+      attrs: { activation: "relu" },
+      says: "activation-backward: shapes differ, [2] and [3]",
+    },
   ],
   bound: {
-    f32: { rel: 4e-6, scaled: 2e-6, why: "exp allows 3 + 2|x| ULP; the derivative near its zero cancels to absolute accuracy" },
+    f32: {
+      rel: 4e-6,
+      scaled: 2e-6,
+      why: "exp allows 3 + 2|x| ULP; the derivative near its zero cancels to absolute accuracy",
+    },
     f16: { rel: 1e-3, scaled: 1e-5, why: "one rounding of the result to f16; f32 inside" },
   },
 });

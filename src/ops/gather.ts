@@ -8,7 +8,7 @@ import { formatSpec, type Tensor } from "../tensor/tensor";
 import { csr, expectIndex, expectRows, type RowsAttrs } from "./csr";
 import { defineOp, expectFloat } from "./op";
 import { reduceVariant } from "./segment";
-import { bitsType, expectMovable } from "./strided";
+import { bitsType, expectMovable, wideBitsType } from "./strided";
 
 const source: KernelSource = { file: "ops/gather.wgsl", text: gatherText };
 const LANES = 64;
@@ -21,19 +21,20 @@ export const gatherOp = defineOp<Record<string, never>>({
   infer([table, index]) {
     expectMovable(table, "gather: table");
     expectIndex(index, "gather: index");
-    if (table.shape.length === 0) throw new TesseraError("shape", `gather: table needs at least 1 axis, got ${formatSpec(table)}`);
+    if (table.shape.length === 0)
+      throw new TesseraError("shape", `gather: table needs at least 1 axis, got ${formatSpec(table)}`);
     return [{ shape: [...index.shape, ...table.shape.slice(1)], dtype: table.dtype }];
   },
   launch({ inputs: [table, index], outputs: [y], dispatch }) {
     const n = sizeOf(table.shape.slice(1));
     const wide = n % 4 === 0 ? 4 : 1;
-    const type = bitsType(table.dtype);
+    const type = wide === 4 ? wideBitsType(table.dtype) : bitsType(table.dtype);
     const count = y.size / wide;
     dispatch({
       variants: [
         {
           name: "value",
-          kernel: kernel(source, { types: { T: wide === 4 ? `vec4<${type}>` : type } }),
+          kernel: kernel(source, { types: { T: type } }),
           groups: Math.ceil(count / LANES),
           uniforms: { count, n: n / wide, rows: table.shape[0] },
         },
@@ -42,7 +43,10 @@ export const gatherOp = defineOp<Record<string, never>>({
       work: count * 8,
     });
   },
-  vjp: ([dy], { inputs: [table, index] }) => [dy && scatterAdd(dy, index, table.shape[0]).reshape(table.shape), undefined],
+  vjp: ([dy], { inputs: [table, index] }) => [
+    dy && scatterAdd(dy, index, table.shape[0]).reshape(table.shape),
+    undefined,
+  ],
   reference: ([table, index]) => {
     const n = sizeOf(table.shape.slice(1));
     const data = new Float64Array(index.data.length * n);
@@ -52,19 +56,73 @@ export const gatherOp = defineOp<Record<string, never>>({
     return [{ shape: [...index.shape, ...table.shape.slice(1)], data }];
   },
   samples: [
-    { name: "one", inputs: [{ shape: [1, 1] }, { shape: [1], dtype: "u32", fill: { kind: "index", below: 1 } }], attrs: {} },
-    { name: "odd width, repeated rows", inputs: [{ shape: [5, 7] }, { shape: [3, 5], dtype: "u32", fill: { kind: "index", below: 5 } }], attrs: {} },
-    { name: "vec4 width", inputs: [{ shape: [9, 2, 4] }, { shape: [11], dtype: "u32", fill: { kind: "index", below: 9 } }], attrs: {} },
-    { name: "out of range", inputs: [{ shape: [3, 2] }, { shape: [4], dtype: "u32", fill: { kind: "values", values: [2, 3, 0, 4_294_967_295] } }], attrs: {} },
-    { name: "vector table, scalar index", inputs: [{ shape: [6] }, { shape: [], dtype: "u32", fill: { kind: "index", below: 6 } }], attrs: {} },
-    { name: "long", inputs: [{ shape: [37, 3] }, { shape: [1_400_003], dtype: "u32", fill: { kind: "index", below: 37 } }], attrs: {}, noGradient: "size: the small samples cover it" },
+    {
+      name: "one",
+      inputs: [{ shape: [1, 1] }, { shape: [1], dtype: "u32", fill: { kind: "index", below: 1 } }],
+      attrs: {},
+    },
+    {
+      name: "odd width, repeated rows",
+      inputs: [{ shape: [5, 7] }, { shape: [3, 5], dtype: "u32", fill: { kind: "index", below: 5 } }],
+      attrs: {},
+    },
+    {
+      name: "vec4 width",
+      inputs: [{ shape: [9, 2, 4] }, { shape: [11], dtype: "u32", fill: { kind: "index", below: 9 } }],
+      attrs: {},
+    },
+    {
+      name: "out of range",
+      inputs: [
+        { shape: [3, 2] },
+        { shape: [4], dtype: "u32", fill: { kind: "values", values: [2, 3, 0, 4_294_967_295] } },
+      ],
+      attrs: {},
+    },
+    {
+      name: "vector table, scalar index",
+      inputs: [{ shape: [6] }, { shape: [], dtype: "u32", fill: { kind: "index", below: 6 } }],
+      attrs: {},
+    },
+    {
+      name: "long",
+      inputs: [{ shape: [37, 3] }, { shape: [1_400_003], dtype: "u32", fill: { kind: "index", below: 37 } }],
+      attrs: {},
+      noGradient: "size: the small samples cover it",
+    },
     { name: "no indices", inputs: [{ shape: [3, 2] }, { shape: [0], dtype: "u32" }], attrs: {} },
-    { name: "empty table", inputs: [{ shape: [0, 2] }, { shape: [3], dtype: "u32", fill: { kind: "index", below: 3 } }], attrs: {} },
-    { name: "integers", inputs: [{ shape: [4, 3], dtype: "i32", fill: { kind: "values", values: [-7, 2 ** 31 - 1, 5] } }, { shape: [6], dtype: "u32", fill: { kind: "index", below: 4 } }], attrs: {}, noGradient: "integers have none" },
+    {
+      name: "empty table",
+      inputs: [{ shape: [0, 2] }, { shape: [3], dtype: "u32", fill: { kind: "index", below: 3 } }],
+      attrs: {},
+    },
+    {
+      name: "integers",
+      inputs: [
+        { shape: [4, 3], dtype: "i32", fill: { kind: "values", values: [-7, 2 ** 31 - 1, 5] } },
+        { shape: [6], dtype: "u32", fill: { kind: "index", below: 4 } },
+      ],
+      attrs: {},
+      noGradient: "integers have none",
+    },
   ],
   rejects: [
-    { inputs: [{ shape: [3, 2], dtype: "f32" }, { shape: [2], dtype: "i32" }], attrs: {}, says: "gather: index must be u32, got i32[2]" },
-    { inputs: [{ shape: [], dtype: "f32" }, { shape: [2], dtype: "u32" }], attrs: {}, says: "gather: table needs at least 1 axis, got f32[]" },
+    {
+      inputs: [
+        { shape: [3, 2], dtype: "f32" },
+        { shape: [2], dtype: "i32" },
+      ],
+      attrs: {},
+      says: "gather: index must be u32, got i32[2]",
+    },
+    {
+      inputs: [
+        { shape: [], dtype: "f32" },
+        { shape: [2], dtype: "u32" },
+      ],
+      attrs: {},
+      says: "gather: table needs at least 1 axis, got f32[]",
+    },
   ],
   bound: {
     f32: { rel: 0, scaled: 0, why: "bits are moved" },
@@ -75,7 +133,8 @@ export const gatherOp = defineOp<Record<string, never>>({
 
 export const scatterAddOp = defineOp<RowsAttrs>({
   name: "scatter-add",
-  summary: "y[r, …] = Σ values[e, …] over all e with index[e] = r, in order of e; indices past the last row are ignored",
+  summary:
+    "y[r, …] = Σ values[e, …] over all e with index[e] = r, in order of e; indices past the last row are ignored",
   inputs: ["values", "index"],
   variants: ["rows"],
   infer([values, index], { rows }) {
@@ -84,7 +143,10 @@ export const scatterAddOp = defineOp<RowsAttrs>({
     expectRows(rows, "scatter-add");
     const rank = index.shape.length;
     if (!sameShape(values.shape.slice(0, rank), index.shape)) {
-      throw new TesseraError("shape", `scatter-add: values must start with the axes of index ${formatShape(index.shape)}, got ${formatSpec(values)}`);
+      throw new TesseraError(
+        "shape",
+        `scatter-add: values must start with the axes of index ${formatShape(index.shape)}, got ${formatSpec(values)}`,
+      );
     }
     return [{ shape: [rows, ...values.shape.slice(rank)], dtype: values.dtype }];
   },
@@ -111,21 +173,79 @@ export const scatterAddOp = defineOp<RowsAttrs>({
     return [{ shape: [rows, ...tail], data }];
   },
   samples: [
-    { name: "one", inputs: [{ shape: [1, 1] }, { shape: [1], dtype: "u32", fill: { kind: "index", below: 1 } }], attrs: { rows: 1 } },
-    { name: "odd", inputs: [{ shape: [17, 5] }, { shape: [17], dtype: "u32", fill: { kind: "index", below: 7 } }], attrs: { rows: 7 } },
-    { name: "two index axes", inputs: [{ shape: [3, 4, 2] }, { shape: [3, 4], dtype: "u32", fill: { kind: "index", below: 5 } }], attrs: { rows: 5 } },
-    { name: "out of range is ignored", inputs: [{ shape: [5, 2] }, { shape: [5], dtype: "u32", fill: { kind: "values", values: [0, 9, 1, 4_294_967_295, 1] } }], attrs: { rows: 3 } },
-    { name: "one hot row", inputs: [{ shape: [4099, 2] }, { shape: [4099], dtype: "u32", fill: { kind: "values", values: [1] } }], attrs: { rows: 3 } },
-    { name: "16k rows into 2k", inputs: [{ shape: [16_384, 32] }, { shape: [16_384], dtype: "u32", fill: { kind: "index", below: 2048 } }], attrs: { rows: 2048 }, noGradient: "size: the small samples cover it" },
-    { name: "many rows", inputs: [{ shape: [100, 1] }, { shape: [100], dtype: "u32", fill: { kind: "index", below: 70_001 } }], attrs: { rows: 4_200_001 }, noGradient: "size: the small samples cover it" },
-    { name: "nothing to add gives zeros", inputs: [{ shape: [0, 3] }, { shape: [0], dtype: "u32" }], attrs: { rows: 4 } },
+    {
+      name: "one",
+      inputs: [{ shape: [1, 1] }, { shape: [1], dtype: "u32", fill: { kind: "index", below: 1 } }],
+      attrs: { rows: 1 },
+    },
+    {
+      name: "odd",
+      inputs: [{ shape: [17, 5] }, { shape: [17], dtype: "u32", fill: { kind: "index", below: 7 } }],
+      attrs: { rows: 7 },
+    },
+    {
+      name: "two index axes",
+      inputs: [{ shape: [3, 4, 2] }, { shape: [3, 4], dtype: "u32", fill: { kind: "index", below: 5 } }],
+      attrs: { rows: 5 },
+    },
+    {
+      name: "out of range is ignored",
+      inputs: [
+        { shape: [5, 2] },
+        { shape: [5], dtype: "u32", fill: { kind: "values", values: [0, 9, 1, 4_294_967_295, 1] } },
+      ],
+      attrs: { rows: 3 },
+    },
+    {
+      name: "one hot row",
+      inputs: [{ shape: [4099, 2] }, { shape: [4099], dtype: "u32", fill: { kind: "values", values: [1] } }],
+      attrs: { rows: 3 },
+    },
+    {
+      name: "16k rows into 2k",
+      inputs: [
+        { shape: [16_384, 32] },
+        { shape: [16_384], dtype: "u32", fill: { kind: "index", below: 2048 } },
+      ],
+      attrs: { rows: 2048 },
+      noGradient: "size: the small samples cover it",
+    },
+    {
+      name: "many rows",
+      inputs: [{ shape: [100, 1] }, { shape: [100], dtype: "u32", fill: { kind: "index", below: 70_001 } }],
+      attrs: { rows: 4_200_001 },
+      noGradient: "size: the small samples cover it",
+    },
+    {
+      name: "nothing to add gives zeros",
+      inputs: [{ shape: [0, 3] }, { shape: [0], dtype: "u32" }],
+      attrs: { rows: 4 },
+    },
   ],
   rejects: [
-    { inputs: [{ shape: [3, 2], dtype: "f32" }, { shape: [4], dtype: "u32" }], attrs: { rows: 2 }, says: "scatter-add: values must start with the axes of index [4], got f32[3, 2]" },
-    { inputs: [{ shape: [3], dtype: "f32" }, { shape: [3], dtype: "u32" }], attrs: { rows: 1.5 }, says: "scatter-add: rows must be a whole number from 0 to 2147483647, got 1.5" },
+    {
+      inputs: [
+        { shape: [3, 2], dtype: "f32" },
+        { shape: [4], dtype: "u32" },
+      ],
+      attrs: { rows: 2 },
+      says: "scatter-add: values must start with the axes of index [4], got f32[3, 2]",
+    },
+    {
+      inputs: [
+        { shape: [3], dtype: "f32" },
+        { shape: [3], dtype: "u32" },
+      ],
+      attrs: { rows: 1.5 },
+      says: "scatter-add: rows must be a whole number from 0 to 2147483647, got 1.5",
+    },
   ],
   bound: {
-    f32: { rel: 1e-6, scaled: 3e-6, why: "additions in order: √n·2⁻²⁵ of the largest partial sum, 2e-6 at 4,099 rows" },
+    f32: {
+      rel: 1e-6,
+      scaled: 3e-6,
+      why: "additions in order: √n·2⁻²⁵ of the largest partial sum, 2e-6 at 4,099 rows",
+    },
     f16: { rel: 1e-3, scaled: 1e-5, why: "one rounding of the result to f16; f32 inside" },
   },
 });
@@ -134,4 +254,5 @@ export const scatterAddOp = defineOp<RowsAttrs>({
 export const gather = (table: Tensor, index: Tensor): Tensor => gatherOp([table, index], {})[0];
 
 /** Adds rows into zeros: values f[...index, ...row], index u32[...] → f[rows, ...row]. Repeatable to the bit. */
-export const scatterAdd = (values: Tensor, index: Tensor, rows: number): Tensor => scatterAddOp([values, index], { rows })[0];
+export const scatterAdd = (values: Tensor, index: Tensor, rows: number): Tensor =>
+  scatterAddOp([values, index], { rows })[0];

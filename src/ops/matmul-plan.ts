@@ -46,7 +46,12 @@ const FORMS: Readonly<Record<VariantName, Form>> = {
   reg16: { source: { file: "ops/matmul_reg16.wgsl", text: reg16Text }, rows: 16, cols: 16, workers: 16 },
   quad: { source: { file: "ops/matmul_quad.wgsl", text: quadText }, rows: 16, cols: 16, workers: 8 },
   tile64: { source: { file: "ops/matmul_tile64.wgsl", text: tile64Text }, rows: 64, cols: 64, workers: 1 },
-  tile128: { source: { file: "ops/matmul_tile128.wgsl", text: tile128Text }, rows: 128, cols: 128, workers: 1 },
+  tile128: {
+    source: { file: "ops/matmul_tile128.wgsl", text: tile128Text },
+    rows: 128,
+    cols: 128,
+    workers: 1,
+  },
 };
 const finish: KernelSource = { file: "ops/matmul_finish.wgsl", text: finishText };
 
@@ -114,7 +119,10 @@ function batchStrides(own: readonly number[], batch: readonly number[], matrix: 
   });
 }
 
-const four = (values: readonly number[], filler: number): number[] => [...new Array(4 - values.length).fill(filler), ...values];
+const four = (values: readonly number[], filler: number): number[] => [
+  ...new Array(4 - values.length).fill(filler),
+  ...values,
+];
 
 /** Kernels whose tiles are not mostly waste at this shape. */
 function eligible(m: number, n: number, work: number, subgroups: boolean): VariantName[] {
@@ -157,10 +165,17 @@ export function launchMatmul(
   const splits = chooseSplits(Math.ceil(m / 4) * Math.ceil(n / 4) * count, k4);
   const part = k4 / splits;
   if (splits > 1) {
-    merged.unshift({ n: splits, src: part * 4 * (transposeA ? a.row : 1), dst: part * 4 * (transposeB ? 1 : b.row) });
+    merged.unshift({
+      n: splits,
+      src: part * 4 * (transposeA ? a.row : 1),
+      dst: part * 4 * (transposeB ? 1 : b.row),
+    });
   }
   if (merged.length > 4) {
-    throw new TesseraError("shape", `matmul: the batch shape ${formatShape(batch)} alternates between broadcast and full axes more than 4 times; reshape first`);
+    throw new TesseraError(
+      "shape",
+      `matmul: the batch shape ${formatShape(batch)} alternates between broadcast and full axes more than 4 times; reshape first`,
+    );
   }
   const target = splits > 1 ? context.temp([splits, count, m, n]) : c;
   const epilogue = {
@@ -169,8 +184,15 @@ export function launchMatmul(
     HAS_RESIDUAL: residual ? 1 : 0,
   };
   const quiet = { ACTIVATION: 0, HAS_BIAS: 0, HAS_RESIDUAL: 0 };
-  const shape = four(merged.map((axis) => axis.n), 1);
-  const inVec4 = (values: readonly number[]): number[] => four(values.map((v) => v / 4), 0);
+  const shape = four(
+    merged.map((axis) => axis.n),
+    1,
+  );
+  const inVec4 = (values: readonly number[]): number[] =>
+    four(
+      values.map((v) => v / 4),
+      0,
+    );
   const common = { batch: shape, m, n, scale: splits > 1 ? 1 : scale };
   const aBatch = merged.map((axis) => axis.src);
   const bBatch = merged.map((axis) => axis.dst);
@@ -205,7 +227,14 @@ export function launchMatmul(
         types,
         constants: { ...constants, TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 },
       }),
-      uniforms: { ...common, a_batch: inVec4(aBatch), b_batch: inVec4(bBatch), k4: part, lda: a.row / 4, ldb: b.row / 4 },
+      uniforms: {
+        ...common,
+        a_batch: inVec4(aBatch),
+        b_batch: inVec4(bBatch),
+        k4: part,
+        lda: a.row / 4,
+        ldb: b.row / 4,
+      },
     };
   };
 
@@ -225,7 +254,15 @@ export function launchMatmul(
         name: "finish",
         kernel: kernel(finish, { types: { T: c.dtype, R: c.dtype }, constants: epilogue }),
         groups: Math.ceil((count * m * n) / FINISH_LANES),
-        uniforms: { batch: [1, 1, 1, count], a_batch: [0, 0, 0, 0], b_batch: [0, 0, 0, 0], m, n, splits, scale },
+        uniforms: {
+          batch: [1, 1, 1, count],
+          a_batch: [0, 0, 0, 0],
+          b_batch: [0, 0, 0, 0],
+          m,
+          n,
+          splits,
+          scale,
+        },
       },
     ],
     bindings: [target, bias ?? a.tensor, residual ?? a.tensor, c],

@@ -23,7 +23,8 @@ function erfcTail(t: number): number {
   return Math.exp(-t * t) / (f * Math.sqrt(Math.PI));
 }
 
-const normalCdf = (x: number): number => (x < -3 * Math.SQRT2 ? erfcTail(-x / Math.SQRT2) / 2 : (1 + erf64(x / Math.SQRT2)) / 2);
+const normalCdf = (x: number): number =>
+  x < -3 * Math.SQRT2 ? erfcTail(-x / Math.SQRT2) / 2 : (1 + erf64(x / Math.SQRT2)) / 2;
 const normalPdf = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const TANH_SCALE = 2 * Math.sqrt(2 / Math.PI);
@@ -65,7 +66,13 @@ export function activationDerivative(kind: Activation, x: number): number {
 }
 
 /** act(scale·op(a)·op(b) + bias) + residual in float64. */
-export function matmulReference(a: RefArray, b: RefArray, bias: RefArray | undefined, residual: RefArray | undefined, attrs: MatmulAttrs): RefArray {
+export function matmulReference(
+  a: RefArray,
+  b: RefArray,
+  bias: RefArray | undefined,
+  residual: RefArray | undefined,
+  attrs: MatmulAttrs,
+): RefArray {
   const { transposeA = false, transposeB = false, activation = "none", scale = 1 } = attrs;
   const [a0, a1] = a.shape.slice(-2);
   const [b0, b1] = b.shape.slice(-2);
@@ -90,7 +97,9 @@ export function matmulReference(a: RefArray, b: RefArray, bias: RefArray | undef
       for (let j = 0; j < n; j++) {
         let sum = 0;
         for (let l = 0; l < k; l++) {
-          sum += a.data[startA + (transposeA ? l * m + i : i * k + l)] * b.data[startB + (transposeB ? j * k + l : l * n + j)];
+          sum +=
+            a.data[startA + (transposeA ? l * m + i : i * k + l)] *
+            b.data[startB + (transposeB ? j * k + l : l * n + j)];
         }
         const at = (index * m + i) * n + j;
         const value = activation64(activation, sum * scale + (bias ? bias.data[j] : 0));

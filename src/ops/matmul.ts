@@ -12,9 +12,16 @@ import { defineOp, expectFloat, expectSameDtype, type Op } from "./op";
 import { sumRows, sumToShape } from "./sum-rows";
 
 function sizesOf(a: TensorSpec, b: TensorSpec, attrs: MatmulAttrs): Sizes {
-  for (const [x, name] of [[a, "a"], [b, "b"]] as const) {
+  for (const [x, name] of [
+    [a, "a"],
+    [b, "b"],
+  ] as const) {
     expectFloat(x, `matmul: ${name}`);
-    if (x.shape.length < 2) throw new TesseraError("shape", `matmul: ${name} needs at least 2 axes, got ${formatSpec(x)}; reshape a vector to a row or a column`);
+    if (x.shape.length < 2)
+      throw new TesseraError(
+        "shape",
+        `matmul: ${name} needs at least 2 axes, got ${formatSpec(x)}; reshape a vector to a row or a column`,
+      );
   }
   expectSameDtype(a, b, "matmul");
   const [a0, a1] = a.shape.slice(-2);
@@ -23,7 +30,10 @@ function sizesOf(a: TensorSpec, b: TensorSpec, attrs: MatmulAttrs): Sizes {
   const [inner, n] = attrs.transposeB ? [b1, b0] : [b0, b1];
   if (k !== inner) {
     const how = `${attrs.transposeA ? ", transposed" : ""} and b is ${formatShape(b.shape)}${attrs.transposeB ? ", transposed" : ""}`;
-    throw new TesseraError("shape", `matmul: inner sizes differ, a is ${formatShape(a.shape)}${how}; transpose b?`);
+    throw new TesseraError(
+      "shape",
+      `matmul: inner sizes differ, a is ${formatShape(a.shape)}${how}; transpose b?`,
+    );
   }
   const batchA = a.shape.slice(0, -2);
   const batchB = b.shape.slice(0, -2);
@@ -31,7 +41,9 @@ function sizesOf(a: TensorSpec, b: TensorSpec, attrs: MatmulAttrs): Sizes {
 }
 
 function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
-  const name = ["matmul", ...(extras.bias ? ["bias"] : []), ...(extras.residual ? ["residual"] : [])].join("-");
+  const name = ["matmul", ...(extras.bias ? ["bias"] : []), ...(extras.residual ? ["residual"] : [])].join(
+    "-",
+  );
   const biasAt = extras.bias ? 2 : -1;
   const residualAt = extras.residual ? (extras.bias ? 3 : 2) : -1;
   return defineOp<MatmulAttrs>({
@@ -47,18 +59,29 @@ function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
       const residual = inputs[residualAt];
       if (bias) {
         expectSameDtype(a, bias, "matmul: a and bias");
-        if (!sameShape(bias.shape, [n])) throw new TesseraError("shape", `matmul: bias must be [${n}], got ${formatShape(bias.shape)}`);
+        if (!sameShape(bias.shape, [n]))
+          throw new TesseraError("shape", `matmul: bias must be [${n}], got ${formatShape(bias.shape)}`);
       }
       if (residual) {
         expectSameDtype(a, residual, "matmul: a and residual");
-        if (!sameShape(residual.shape, shape)) throw new TesseraError("shape", `matmul: residual must be ${formatShape(shape)}, got ${formatShape(residual.shape)}`);
+        if (!sameShape(residual.shape, shape))
+          throw new TesseraError(
+            "shape",
+            `matmul: residual must be ${formatShape(shape)}, got ${formatShape(residual.shape)}`,
+          );
       }
       return [{ shape, dtype: a.dtype }];
     },
     launch(context) {
       const { inputs, outputs, attrs } = context;
       const [a, b] = inputs;
-      launchMatmul(context, sizesOf(a, b, attrs), { a, b, bias: inputs[biasAt], residual: inputs[residualAt], c: outputs[0] });
+      launchMatmul(context, sizesOf(a, b, attrs), {
+        a,
+        b,
+        bias: inputs[biasAt],
+        residual: inputs[residualAt],
+        c: outputs[0],
+      });
     },
     vjp([dy], { inputs, attrs }) {
       if (!dy) return inputs.map(() => undefined);
@@ -69,13 +92,27 @@ function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
       if (extras.residual) gradients.push(dy);
       return gradients;
     },
-    reference: (inputs, attrs) => [matmulReference(inputs[0], inputs[1], inputs[biasAt], inputs[residualAt], attrs)],
+    reference: (inputs, attrs) => [
+      matmulReference(inputs[0], inputs[1], inputs[biasAt], inputs[residualAt], attrs),
+    ],
     samples: matmulSamples(extras),
     rejects: matmulRejects(extras),
     bound: {
-      f32: { rel: 2e-6, scaled: 2e-6, why: "k rounded additions of random sign: about √k·2⁻²⁵ of the largest result, 1e-6 at k = 4096; the activation adds a few ULP" },
-      f16: { rel: 1e-3, scaled: 2e-5, why: "one rounding of the result to f16 (4.9e-4); products and sums are f32" },
-      gradient: { rel: 1e-5, scaled: 1e-5, why: "two products in a row, and act' from a recomputed value: about 4 times the forward bound" },
+      f32: {
+        rel: 2e-6,
+        scaled: 2e-6,
+        why: "k rounded additions of random sign: about √k·2⁻²⁵ of the largest result, 1e-6 at k = 4096; the activation adds a few ULP",
+      },
+      f16: {
+        rel: 1e-3,
+        scaled: 2e-5,
+        why: "one rounding of the result to f16 (4.9e-4); products and sums are f32",
+      },
+      gradient: {
+        rel: 1e-5,
+        scaled: 1e-5,
+        why: "two products in a row, and act' from a recomputed value: about 4 times the forward bound",
+      },
     },
   });
 }
@@ -96,7 +133,8 @@ function beforeActivation(dy: Tensor, inputs: readonly Tensor[], biasAt: number,
 /** With c = op(a)·op(b): ∂op(a) = dz·op(b)ᵀ and ∂op(b) = op(a)ᵀ·dz, each stored as its operand is. */
 function operandGradients(dz: Tensor, a: Tensor, b: Tensor, attrs: MatmulAttrs): [Tensor, Tensor] {
   const { transposeA = false, transposeB = false, scale = 1 } = attrs;
-  const product = (x: Tensor, y: Tensor, tx: boolean, ty: boolean): Tensor => matmulOp([x, y], { transposeA: tx, transposeB: ty, scale })[0];
+  const product = (x: Tensor, y: Tensor, tx: boolean, ty: boolean): Tensor =>
+    matmulOp([x, y], { transposeA: tx, transposeB: ty, scale })[0];
   const da = transposeA ? product(b, dz, transposeB, true) : product(dz, b, false, !transposeB);
   const shared = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA && a.shape.length > 2;
   // One b for a whole batch: its gradient is one product over all rows instead of a sum of many.

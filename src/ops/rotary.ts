@@ -44,21 +44,48 @@ export const rotaryTable = (gpu: Gpu, split: readonly number[], theta = 10_000):
 function check(x: TensorSpec, position: TensorSpec, table: TensorSpec, split: readonly number[]): number {
   expectFloat(x, "rotary: x");
   expectIndex(table, "rotary: table");
-  if (position.dtype !== "u32" && position.dtype !== "f32") throw new TesseraError("dtype", `rotary: position must be u32 or f32, got ${formatSpec(position)}`);
+  if (position.dtype !== "u32" && position.dtype !== "f32")
+    throw new TesseraError("dtype", `rotary: position must be u32 or f32, got ${formatSpec(position)}`);
   const pairs = split.reduce((a, b) => a + b, 0);
   if (split.length < 1 || split.length > 3 || !split.every((n) => Number.isInteger(n) && n > 0)) {
-    throw new TesseraError("arguments", `rotary: split needs one to three whole numbers above 0, got [${split.join(", ")}]`);
+    throw new TesseraError(
+      "arguments",
+      `rotary: split needs one to three whole numbers above 0, got [${split.join(", ")}]`,
+    );
   }
   if (x.shape.length < 2 || pairs * 2 > (x.shape.at(-1) ?? 0)) {
-    throw new TesseraError("shape", `rotary: split [${split.join(", ")}] rotates ${pairs * 2} features, x is ${formatShape(x.shape)}`);
+    throw new TesseraError(
+      "shape",
+      `rotary: split [${split.join(", ")}] rotates ${pairs * 2} features, x is ${formatShape(x.shape)}`,
+    );
   }
   const wanted = [x.shape.at(-2) ?? 0, split.length];
-  if (!sameShape(position.shape, wanted)) throw new TesseraError("shape", `rotary: position must be ${formatShape(wanted)}, got ${formatShape(position.shape)}`);
-  if (!sameShape(table.shape, [pairs, 2])) throw new TesseraError("shape", `rotary: table must be ${formatShape([pairs, 2])}, got ${formatShape(table.shape)}`);
+  if (!sameShape(position.shape, wanted))
+    throw new TesseraError(
+      "shape",
+      `rotary: position must be ${formatShape(wanted)}, got ${formatShape(position.shape)}`,
+    );
+  if (!sameShape(table.shape, [pairs, 2]))
+    throw new TesseraError(
+      "shape",
+      `rotary: table must be ${formatShape([pairs, 2])}, got ${formatShape(table.shape)}`,
+    );
   return pairs;
 }
 
-function sample(name: string, shape: number[], split: number[], interleaved: boolean, more: { positions?: number[]; float?: boolean; theta?: number; inverse?: boolean; noGradient?: string } = {}): Sample<RotaryAttrs> {
+function sample(
+  name: string,
+  shape: number[],
+  split: number[],
+  interleaved: boolean,
+  more: {
+    positions?: number[];
+    float?: boolean;
+    theta?: number;
+    inverse?: boolean;
+    noGradient?: string;
+  } = {},
+): Sample<RotaryAttrs> {
   const { positions, float = false, theta, inverse, noGradient } = more;
   const length = shape[shape.length - 2];
   const dtype = float ? "f32" : "u32";
@@ -66,8 +93,16 @@ function sample(name: string, shape: number[], split: number[], interleaved: boo
     name,
     inputs: [
       { shape },
-      { shape: [length, split.length], dtype, fill: positions ? { kind: "values", values: positions } : { kind: "index", below: 4096 } },
-      { shape: [split.reduce((a, b) => a + b, 0), 2], dtype: "u32", fill: { kind: "values", values: [...rotaryWords(split, theta)] } },
+      {
+        shape: [length, split.length],
+        dtype,
+        fill: positions ? { kind: "values", values: positions } : { kind: "index", below: 4096 },
+      },
+      {
+        shape: [split.reduce((a, b) => a + b, 0), 2],
+        dtype: "u32",
+        fill: { kind: "values", values: [...rotaryWords(split, theta)] },
+      },
     ],
     attrs: { split, interleaved, inverse },
     noGradient,
@@ -98,14 +133,26 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
             constants: { INTERLEAVED: interleaved ? 1 : 0, FLOAT_POSITION: position.dtype === "f32" ? 1 : 0 },
           }),
           groups: Math.ceil((rows * (d - pairs)) / LANES),
-          uniforms: { ends, rows, d, length: x.shape.at(-2) ?? 0, axes: split.length, pairs, direction: inverse ? -1 : 1 },
+          uniforms: {
+            ends,
+            rows,
+            d,
+            length: x.shape.at(-2) ?? 0,
+            axes: split.length,
+            pairs,
+            direction: inverse ? -1 : 1,
+          },
         },
       ],
       bindings: [x, position, table, y],
       work: x.size * 30,
     });
   },
-  vjp: ([dy], { inputs: [, position, table], attrs }) => [dy && rotaryOp([dy, position, table], { ...attrs, inverse: !attrs.inverse })[0], undefined, undefined],
+  vjp: ([dy], { inputs: [, position, table], attrs }) => [
+    dy && rotaryOp([dy, position, table], { ...attrs, inverse: !attrs.inverse })[0],
+    undefined,
+    undefined,
+  ],
   reference: ([x, position, table], { split, interleaved, inverse }) => {
     const d = x.shape.at(-1) ?? 0;
     const length = x.shape.at(-2) ?? 0;
@@ -135,20 +182,61 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
     sample("partly rotated halves", [3, 9], [3], false),
     sample("two axes", [2, 7, 12], [2, 4], true),
     sample("three axes", [3, 5, 16], [2, 3, 3], false),
-    sample("positions to 131,072 and beyond", [8, 16], [8], true, { positions: [0, 1, 65_535, 65_536, 131_071, 131_072, 1_000_003, 4_294_967_295] }),
+    sample("positions to 131,072 and beyond", [8, 16], [8], true, {
+      positions: [0, 1, 65_535, 65_536, 131_071, 131_072, 1_000_003, 4_294_967_295],
+    }),
     sample("other base", [4, 8], [4], true, { theta: 500_000, positions: [131_072, 100_000, 7, 3] }),
-    sample("fractional positions", [6, 8], [4], true, { float: true, positions: [0.5, -1.25, 131_071.5, -70_000, 3, 1e-3] }),
+    sample("fractional positions", [6, 8], [4], true, {
+      float: true,
+      positions: [0.5, -1.25, 131_071.5, -70_000, 3, 1e-3],
+    }),
     sample("long", [70_001, 4], [2], false, { noGradient: "size: the small samples cover it" }),
     sample("no tokens", [0, 4], [2], false),
   ],
   rejects: [
-    { inputs: [{ shape: [3, 4], dtype: "f32" }, { shape: [3, 1], dtype: "u32" }, { shape: [3, 2], dtype: "u32" }], attrs: { split: [3], interleaved: true }, says: "rotary: split [3] rotates 6 features, x is [3, 4]" },
-    { inputs: [{ shape: [3, 4], dtype: "f32" }, { shape: [2, 1], dtype: "u32" }, { shape: [2, 2], dtype: "u32" }], attrs: { split: [2], interleaved: true }, says: "rotary: position must be [3, 1], got [2, 1]" },
-    { inputs: [{ shape: [3, 4], dtype: "f32" }, { shape: [3, 1], dtype: "i32" }, { shape: [2, 2], dtype: "u32" }], attrs: { split: [2], interleaved: true }, says: "rotary: position must be u32 or f32, got i32[3, 1]" },
-    { inputs: [{ shape: [3, 4], dtype: "f32" }, { shape: [3, 1], dtype: "u32" }, { shape: [2, 2], dtype: "u32" }], attrs: { split: [], interleaved: true }, says: "rotary: split needs one to three whole numbers above 0, got []" },
+    {
+      inputs: [
+        { shape: [3, 4], dtype: "f32" },
+        { shape: [3, 1], dtype: "u32" },
+        { shape: [3, 2], dtype: "u32" },
+      ],
+      attrs: { split: [3], interleaved: true },
+      says: "rotary: split [3] rotates 6 features, x is [3, 4]",
+    },
+    {
+      inputs: [
+        { shape: [3, 4], dtype: "f32" },
+        { shape: [2, 1], dtype: "u32" },
+        { shape: [2, 2], dtype: "u32" },
+      ],
+      attrs: { split: [2], interleaved: true },
+      says: "rotary: position must be [3, 1], got [2, 1]",
+    },
+    {
+      inputs: [
+        { shape: [3, 4], dtype: "f32" },
+        { shape: [3, 1], dtype: "i32" },
+        { shape: [2, 2], dtype: "u32" },
+      ],
+      attrs: { split: [2], interleaved: true },
+      says: "rotary: position must be u32 or f32, got i32[3, 1]",
+    },
+    {
+      inputs: [
+        { shape: [3, 4], dtype: "f32" },
+        { shape: [3, 1], dtype: "u32" },
+        { shape: [2, 2], dtype: "u32" },
+      ],
+      attrs: { split: [], interleaved: true },
+      says: "rotary: split needs one to three whole numbers above 0, got []",
+    },
   ],
   bound: {
-    f32: { rel: 4e-7, scaled: 4e-7, why: "the angle is rounded once (π/4·2⁻²⁴), the polynomials add 1 ULP, the rotation 3 roundings; no growth with the position" },
+    f32: {
+      rel: 4e-7,
+      scaled: 4e-7,
+      why: "the angle is rounded once (π/4·2⁻²⁴), the polynomials add 1 ULP, the rotation 3 roundings; no growth with the position",
+    },
     f16: { rel: 1e-3, scaled: 1e-5, why: "one rounding of the result to f16; f32 inside" },
     gradient: { rel: 1e-6, scaled: 1e-6, why: "the same rotation backwards" },
   },
@@ -158,4 +246,5 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
  * Rotates x f[..., L, D] by `position` (u32 or f32 [L, axes]) with the frequencies of `table` u32[pairs, 2].
  * Exact to f32 rounding for every u32 position and for |f32 position| < 2^31. Features past 2·pairs are copied.
  */
-export const rotary = (x: Tensor, position: Tensor, table: Tensor, attrs: RotaryAttrs): Tensor => rotaryOp([x, position, table], attrs)[0];
+export const rotary = (x: Tensor, position: Tensor, table: Tensor, attrs: RotaryAttrs): Tensor =>
+  rotaryOp([x, position, table], attrs)[0];

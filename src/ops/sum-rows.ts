@@ -19,7 +19,8 @@ export const sumRowsOp = defineOp<Record<string, never>>({
   variants: ["chunks"],
   infer([x]) {
     expectFloat(x, "sum-rows: x");
-    if (x.shape.length === 0) throw new TesseraError("shape", `sum-rows: x needs at least 1 axis, got ${formatSpec(x)}`);
+    if (x.shape.length === 0)
+      throw new TesseraError("shape", `sum-rows: x needs at least 1 axis, got ${formatSpec(x)}`);
     return [{ shape: x.shape.slice(1), dtype: x.dtype }];
   },
   launch({ inputs: [x], outputs: [y], temp, dispatch }) {
@@ -60,14 +61,30 @@ export const sumRowsOp = defineOp<Record<string, never>>({
     { name: "vector", inputs: [{ shape: [100] }], attrs: {} },
     { name: "no rows give zeros", inputs: [{ shape: [0, 5] }], attrs: {} },
     { name: "empty", inputs: [{ shape: [4, 0] }], attrs: {} },
-    { name: "large values", inputs: [{ shape: [130, 2], fill: { kind: "uniform", from: 1e3, to: 2e3 }, dtype: "f32" }], attrs: {} },
+    {
+      name: "large values",
+      inputs: [{ shape: [130, 2], fill: { kind: "uniform", from: 1e3, to: 2e3 }, dtype: "f32" }],
+      attrs: {},
+    },
   ],
   rejects: [
-    { inputs: [{ shape: [], dtype: "f32" }], attrs: {}, says: "sum-rows: x needs at least 1 axis, got f32[]" },
-    { inputs: [{ shape: [2, 2], dtype: "i32" }], attrs: {}, says: "sum-rows: x must be f32 or f16, got i32[2, 2]; cast it first" },
+    {
+      inputs: [{ shape: [], dtype: "f32" }],
+      attrs: {},
+      says: "sum-rows: x needs at least 1 axis, got f32[]",
+    },
+    {
+      inputs: [{ shape: [2, 2], dtype: "i32" }],
+      attrs: {},
+      says: "sum-rows: x must be f32 or f16, got i32[2, 2]; cast it first",
+    },
   ],
   bound: {
-    f32: { rel: 2e-6, scaled: 2e-6, why: "64 additions a level, at most 32 ULP of the running sum each, three levels of random sign" },
+    f32: {
+      rel: 2e-6,
+      scaled: 2e-6,
+      why: "64 additions a level, at most 32 ULP of the running sum each, three levels of random sign",
+    },
     f16: { rel: 1e-3, scaled: 1e-5, why: "one rounding of the result to f16; f32 inside" },
   },
 });
