@@ -1,13 +1,26 @@
-// The command line of the laboratory: `analyse` a file and `synth` a file. It reads and writes through the host only.
-import { text } from "../../../base/params";
+// The command line of the laboratory: analyse, curves and measure of a file, and synth of one. It reads and writes through the host only.
+import { TesseraError } from "../../../base/errors";
+import { int, text } from "../../../base/params";
 import type { TaskContext } from "../../../base/task";
 import { encodeNpz } from "../../../formats/npz";
 import { type Command, defineCommand } from "../../define";
-import { type AttentionEvents, params, type Settings, synthParams, type TripleInfo } from "../protocol";
+import {
+  type AttentionEvents,
+  type CurveSettings,
+  params,
+  type Settings,
+  STRATEGIES,
+  type StrategyId,
+  synthParams,
+  type TripleInfo,
+} from "../protocol";
 import { analyse, chooseTriples, type HeadRecord } from "./analysis";
+import { curves } from "./curves";
 import { headsCsv, maskFile, maskSet, resultArrays } from "./export";
 import { openInput, synthFile } from "./input";
+import { keepCount } from "./lists";
 import { inspect, resolveGrid } from "./plan";
+import { measure } from "./timing";
 import { tokenOrder } from "./tokens";
 
 const analyseParams = {
@@ -41,13 +54,12 @@ const analyseCommand = defineCommand({
     const limit = gpu.device.limits.maxStorageBufferBindingSize;
     const cost = inspect(dataset.info, grid, settings, triples, { bindingLimit: limit, rate: null });
     const records: HeadRecord[] = [];
-    const quiet = { ...context, emit: () => {} } as TaskContext<AttentionEvents>;
     const result = await analyse(
       gpu,
       dataset,
       settings,
       triples.map((t) => t.id),
-      quiet,
+      silent(context),
       (r) => records.push(r),
     );
     const written: string[] = [];
@@ -114,4 +126,84 @@ const synthCommand = defineCommand({
   },
 });
 
-export const commands: Readonly<Record<string, Command>> = { analyse: analyseCommand, synth: synthCommand };
+const listParams = {
+  triple: text("", { help: 'The q, k, v triple, e.g. "step 3 layer 0"; empty takes the first.' }),
+  sparsities: text("0.5,0.6,0.7,0.8,0.9", {
+    pattern: /^[\d.]+(,[\d.]+)*$/,
+    help: "Sparsities, comma-separated.",
+  }),
+  heads: text("", { pattern: /^(\d+(,\d+)*)?$/, help: "Heads, comma-separated; empty takes all." }),
+} as const;
+
+/** Comma-separated numbers, ascending. @throws TesseraError `params` for a sparsity outside [0, 1). */
+function sparsitiesOf(list: string): number[] {
+  const values = list
+    .split(",")
+    .map(Number)
+    .sort((a, b) => a - b);
+  for (const s of values) keepCount(s, 1);
+  return values;
+}
+
+const curvesCommand = defineCommand({
+  summary: "Recall against sparsity of every selection rule, per head, by exact block masses.",
+  files: ["FILE"],
+  params: {
+    ...params,
+    ...listParams,
+    rules: text(STRATEGIES.join(), { help: "Selection rules, comma-separated." }),
+    blocks: text("64", { pattern: /^(32|64|128)(,(32|64|128))*$/, help: "Block sides, comma-separated." }),
+  },
+  async run({ params: flags, files }, host, context) {
+    const dataset = await openInput(await host.open(files[0]), flags.pattern);
+    const rules = flags.rules.split(",");
+    const unknown = rules.find((r) => !STRATEGIES.includes(r as StrategyId));
+    if (unknown !== undefined)
+      throw new TesseraError("params", `rules: one of ${STRATEGIES.join(", ")} is needed, got "${unknown}"`);
+    const request: CurveSettings = {
+      triple: flags.triple || dataset.info.triples[0].id,
+      heads: flags.heads ? flags.heads.split(",").map(Number) : [],
+      strategies: rules as StrategyId[],
+      blocks: flags.blocks.split(",") as CurveSettings["blocks"],
+      sparsities: sparsitiesOf(flags.sparsities),
+    };
+    return {
+      input: dataset.info.name,
+      synthetic: dataset.info.synthetic,
+      ...(await curves(await host.gpu(), dataset, flags, request, silent(context))),
+    };
+  },
+});
+
+const measureCommand = defineCommand({
+  summary: "Times dense, search, selection and sparse kernels, finds the break-even sparsity of this device.",
+  files: ["FILE"],
+  params: {
+    ...params,
+    triple: listParams.triple,
+    sparsities: listParams.sparsities,
+    headsAtOnce: int(0, { min: 0, max: 4096, help: "Heads in one dispatch; 0 takes as many as fit." }),
+  },
+  async run({ params: flags, files }, host, context) {
+    const dataset = await openInput(await host.open(files[0]), flags.pattern);
+    const request = {
+      triple: flags.triple || dataset.info.triples[0].id,
+      heads: flags.headsAtOnce,
+      sparsities: sparsitiesOf(flags.sparsities),
+    };
+    const { device: _, ...found } = await measure(await host.gpu(), dataset, flags, request, silent(context));
+    return { input: dataset.info.name, synthetic: dataset.info.synthetic, ...found };
+  },
+});
+
+/** Partial results are for the page; the command prints the whole at its end. */
+function silent(context: TaskContext): TaskContext<AttentionEvents> {
+  return { ...context, emit: () => {} };
+}
+
+export const commands: Readonly<Record<string, Command>> = {
+  analyse: analyseCommand,
+  curves: curvesCommand,
+  measure: measureCommand,
+  synth: synthCommand,
+};

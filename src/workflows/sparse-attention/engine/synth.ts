@@ -23,8 +23,8 @@ const KINDS: readonly HeadKind[] = [
 ];
 
 /** Logit of the peak: from sharp heads to diffuse ones. */
-const SHARPEST = 14;
-const FLATTEST = 1.5;
+const SHARPEST = 16;
+const FLATTEST = 5;
 const TABLE = 1 << 14;
 
 /** Values of one head, [L, D] each. */
