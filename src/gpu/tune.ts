@@ -10,9 +10,13 @@ export interface TuneStore {
 /** Times one variant on `share` of its grid; resolves to milliseconds for the whole grid. */
 export type TimeVariant = (variant: Variant, share: number) => Promise<number>;
 
-/** Work that a trial may take at most, in operations: small enough for the slowest software adapter. */
-const TRIAL_OPERATIONS = 4e7;
+/** Work of the first trial, in operations: short on the slowest software adapter. */
+const FIRST_TRIAL_OPERATIONS = 4e6;
+/** A trial shorter than this measures launch and latency; it is repeated on a larger share of the grid. */
+const TRIAL_MS = 6;
 const TRIALS = 3;
+/** So small a share that one workgroup runs. */
+const TINY = 1e-9;
 
 export class Tuner {
   private winners: Record<string, string> = {};
@@ -42,11 +46,11 @@ export class Tuner {
     const known = item.variants.find((v) => v.name === this.winners[key]);
     if (known) return known;
 
-    const share = Math.min(1, TRIAL_OPERATIONS / Math.max(1, item.work));
+    const share = await this.trialShare(item, time);
     let best: Variant = item.variants[0];
     let bestMs = Number.POSITIVE_INFINITY;
     for (const variant of item.variants) {
-      await time(variant, Math.min(share, 1e-6)); // compiles on drivers that do so at first dispatch
+      await time(variant, TINY); // compiles on drivers that do so at first dispatch
       let ms = Number.POSITIVE_INFINITY;
       for (let i = 0; i < TRIALS; i++) ms = Math.min(ms, await time(variant, share));
       this.trials.push({ key, variant: variant.name, ms });
@@ -55,6 +59,19 @@ export class Tuner {
     this.winners[key] = best.name;
     await this.store?.save(this.winners).catch(() => {}); // a full disk must not stop a computation
     return best;
+  }
+
+  /** Share of the grid that keeps the first variant busy for `TRIAL_MS`, at most all of it. */
+  private async trialShare(item: Dispatch, time: TimeVariant): Promise<number> {
+    await time(item.variants[0], TINY);
+    let share = Math.min(1, FIRST_TRIAL_OPERATIONS / Math.max(1, item.work));
+    while (share < 1) {
+      const ms = (await time(item.variants[0], share)) * share;
+      if (ms >= TRIAL_MS) break;
+      // At most sixteen times as much at once: a fast first guess must not lead to a trial of seconds.
+      share = Math.min(1, share * Math.min(16, Math.max(2, TRIAL_MS / Math.max(ms, 0.1))));
+    }
+    return share;
   }
 
   private async load(): Promise<void> {
