@@ -1,7 +1,7 @@
 // One build for the page and its workers, one test configuration; the command line runs the same modules.
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vitest/config";
 import { VitePWA } from "vite-plugin-pwa";
+import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   base: "./",
@@ -10,7 +10,10 @@ export default defineConfig({
     VitePWA({
       registerType: "autoUpdate",
       injectRegister: "script",
-      workbox: { globPatterns: ["**/*.{js,css,html,svg,woff2,json,safetensors,png}"], maximumFileSizeToCacheInBytes: 32 << 20 },
+      workbox: {
+        globPatterns: ["**/*.{js,css,html,svg,woff2,json,safetensors,png}"],
+        maximumFileSizeToCacheInBytes: 32 << 20,
+      },
       manifest: {
         name: "Tessera",
         short_name: "Tessera",

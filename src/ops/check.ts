@@ -6,7 +6,7 @@ import type { Gpu } from "../gpu/gpu";
 import { scoped } from "../tensor/scope";
 import { sizeOf } from "../tensor/shape";
 import { type DType, decodeBits, type Tensor, type TensorSpec, upload } from "../tensor/tensor";
-import { withObserver, type Bound, type Op, type RefArray, type Sample } from "./op";
+import { type Bound, type Op, type RefArray, type Sample, withObserver } from "./op";
 
 export interface CheckCase {
   op: string;
@@ -36,13 +36,28 @@ function casesOf(op: Op<unknown>, f16: boolean): CheckCase[] {
     for (const type of types) {
       if (type === "f16" && sample.inputs.every((i) => i.dtype !== undefined)) continue;
       const label = `${sample.name} ${type}`;
-      cases.push({ op: op.name, check: "forward", case: label, run: (gpu) => forward(gpu, op, sample, type, undefined) });
+      cases.push({
+        op: op.name,
+        check: "forward",
+        case: label,
+        run: (gpu) => forward(gpu, op, sample, type, undefined),
+      });
       for (const variant of op.variants.length > 1 ? op.variants : []) {
-        cases.push({ op: op.name, check: "variant", case: `${label} ${variant}`, run: (gpu) => forward(gpu, op, sample, type, variant) });
+        cases.push({
+          op: op.name,
+          check: "variant",
+          case: `${label} ${variant}`,
+          run: (gpu) => forward(gpu, op, sample, type, variant),
+        });
       }
     }
     if (typeof op.vjp === "function" && !sample.noGradient) {
-      cases.push({ op: op.name, check: "gradient", case: sample.name, run: (gpu) => gradient(gpu, op, sample) });
+      cases.push({
+        op: op.name,
+        check: "gradient",
+        case: sample.name,
+        run: (gpu) => gradient(gpu, op, sample),
+      });
     }
   }
   for (const [index, reject] of op.rejects.entries()) {
@@ -79,13 +94,23 @@ function roundTo(value: number, dtype: DType): number {
   return dtype === "f32" ? Math.fround(value) : value;
 }
 
-async function forward(gpu: Gpu, op: Op<unknown>, sample: Sample<unknown>, type: DType, variant: string | undefined): Promise<CheckResult> {
+async function forward(
+  gpu: Gpu,
+  op: Op<unknown>,
+  sample: Sample<unknown>,
+  type: DType,
+  variant: string | undefined,
+): Promise<CheckResult> {
   const inputs = sampleInputs(sample, type);
-  const expected = op.reference(inputs.map((i) => i.ref), sample.attrs);
+  const expected = op.reference(
+    inputs.map((i) => i.ref),
+    sample.attrs,
+  );
   return guarded(gpu, op.name, variant, async () => {
     const tensors = inputs.map(({ spec, ref }) => upload(gpu, ref.data, spec.shape, spec.dtype));
     const outputs = op(tensors, sample.attrs);
-    if (outputs.length !== expected.length) return failed(`${outputs.length} outputs, the reference has ${expected.length}`);
+    if (outputs.length !== expected.length)
+      return failed(`${outputs.length} outputs, the reference has ${expected.length}`);
     let worst: CheckResult = { passed: true, errorOverBound: 0 };
     const read = await Promise.all(outputs.map((output) => readGuarded(gpu, output)));
     for (const [i, { values, guardIntact }] of read.entries()) {
@@ -111,10 +136,15 @@ async function gradient(gpu: Gpu, op: Op<unknown>, sample: Sample<unknown>): Pro
   const inputs = sampleInputs(sample, "f32");
   const refs = inputs.map((i) => i.ref);
   const base = op.reference(refs, sample.attrs);
-  const outputSpecs = op.infer(inputs.map((i) => i.spec), sample.attrs);
+  const outputSpecs = op.infer(
+    inputs.map((i) => i.spec),
+    sample.attrs,
+  );
   const random = new Random(SEED, 99);
   const weights = base.map((out, i) =>
-    outputSpecs[i].dtype === "f32" ? Float64Array.from(out.data, () => Math.fround(random.normal())) : undefined,
+    outputSpecs[i].dtype === "f32"
+      ? Float64Array.from(out.data, () => Math.fround(random.normal()))
+      : undefined,
   );
   const loss = (at: RefArray[]): number =>
     op.reference(at, sample.attrs).reduce((sum, out, i) => {
@@ -126,15 +156,26 @@ async function gradient(gpu: Gpu, op: Op<unknown>, sample: Sample<unknown>): Pro
     const tensors = inputs.map(({ spec, ref }) => upload(gpu, ref.data, spec.shape, spec.dtype));
     const outputs = op(tensors, sample.attrs);
     const dys = weights.map((w, i) => (w ? upload(gpu, w, outputs[i].shape) : undefined));
-    const gradients = withObserver(undefined, () => vjp(dys, { inputs: tensors, outputs, attrs: sample.attrs }));
+    const gradients = withObserver(undefined, () =>
+      vjp(dys, { inputs: tensors, outputs, attrs: sample.attrs }),
+    );
     let worst = 0;
     const read = await Promise.all(gradients.map((g) => g?.readFloats()));
     for (const [i, got] of read.entries()) {
       if (!got) continue;
-      if (got.length !== refs[i].data.length) return failed(`gradient of ${op.inputs[i]} has ${got.length} values, the input has ${refs[i].data.length}`);
+      if (got.length !== refs[i].data.length)
+        return failed(
+          `gradient of ${op.inputs[i]} has ${got.length} values, the input has ${refs[i].data.length}`,
+        );
       const coordinates = pickCoordinates(got.length, random);
       const differences = coordinates.map((k) => centralDifference(loss, refs, i, k));
-      const result = compare(coordinates.map((k) => got[k]), Float64Array.from(differences), op.bound.gradient ?? op.bound.f32, `gradient of ${op.inputs[i]}`, maxAbs(got));
+      const result = compare(
+        coordinates.map((k) => got[k]),
+        Float64Array.from(differences),
+        op.bound.gradient ?? op.bound.f32,
+        `gradient of ${op.inputs[i]}`,
+        maxAbs(got),
+      );
       if (!result.passed) return result;
       worst = Math.max(worst, result.errorOverBound);
     }
@@ -148,7 +189,12 @@ function pickCoordinates(length: number, random: Random): number[] {
   return Array.from({ length: 24 }, () => random.below(length));
 }
 
-function centralDifference(loss: (at: RefArray[]) => number, refs: readonly RefArray[], input: number, k: number): number {
+function centralDifference(
+  loss: (at: RefArray[]) => number,
+  refs: readonly RefArray[],
+  input: number,
+  k: number,
+): number {
   const at = (delta: number): number => {
     const data = refs[input].data.slice();
     data[k] += delta;
@@ -159,18 +205,28 @@ function centralDifference(loss: (at: RefArray[]) => number, refs: readonly RefA
   return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
 }
 
-function rejected(op: Op<unknown>, reject: { inputs: readonly TensorSpec[]; attrs: unknown; says: string }): CheckResult {
+function rejected(
+  op: Op<unknown>,
+  reject: { inputs: readonly TensorSpec[]; attrs: unknown; says: string },
+): CheckResult {
   try {
     op.infer(reject.inputs, reject.attrs);
   } catch (error) {
     const message = error instanceof TesseraError ? error.message : `not a TesseraError: ${String(error)}`;
-    return message === reject.says ? { passed: true, errorOverBound: Number.NaN } : failed(`said “${message}”, should say “${reject.says}”`);
+    return message === reject.says
+      ? { passed: true, errorOverBound: Number.NaN }
+      : failed(`said “${message}”, should say “${reject.says}”`);
   }
   return failed(`accepted; should say “${reject.says}”`);
 }
 
 /** Runs a check with poisoned, guarded buffers and a forced variant; a stray GPU error or a leak fails it. */
-async function guarded(gpu: Gpu, label: string, variant: string | undefined, body: () => Promise<CheckResult>): Promise<CheckResult> {
+async function guarded(
+  gpu: Gpu,
+  label: string,
+  variant: string | undefined,
+  body: () => Promise<CheckResult>,
+): Promise<CheckResult> {
   const strayBefore = gpu.strayErrors.length;
   const liveBefore = gpu.pool.stats().liveBuffers;
   gpu.tuner.force(label, variant);
@@ -180,12 +236,14 @@ async function guarded(gpu: Gpu, label: string, variant: string | undefined, bod
   };
   try {
     const result = await scoped(gpu, body);
-    if (gpu.strayErrors.length > strayBefore) return failed(`stray GPU error: ${gpu.strayErrors.slice(strayBefore).join("; ")}`);
+    if (gpu.strayErrors.length > strayBefore)
+      return failed(`stray GPU error: ${gpu.strayErrors.slice(strayBefore).join("; ")}`);
     const leaked = gpu.pool.stats().liveBuffers - liveBefore;
     if (leaked !== 0) return failed(`${leaked} buffers leaked`);
     return result;
   } catch (error) {
-    if (error instanceof TesseraError && (error.code === "device-lost" || error.code === "cancelled")) throw error;
+    if (error instanceof TesseraError && (error.code === "device-lost" || error.code === "cancelled"))
+      throw error;
     return failed(error instanceof Error ? error.message : String(error));
   } finally {
     gpu.pool.poison = undefined;
@@ -194,15 +252,25 @@ async function guarded(gpu: Gpu, label: string, variant: string | undefined, bod
 }
 
 /** Values and guard band in one readback: some browsers take 100 ms for each. */
-async function readGuarded(gpu: Gpu, output: Tensor): Promise<{ values: ArrayLike<number>; guardIntact: boolean }> {
+async function readGuarded(
+  gpu: Gpu,
+  output: Tensor,
+): Promise<{ values: ArrayLike<number>; guardIntact: boolean }> {
   const { allocation, bytes, dtype } = output;
   const raw = await gpu.read(allocation, 0, allocation.bytes + gpu.pool.guardBytes);
   // Odd f16 counts share their last word with the guard; kernels that write whole words may touch it.
   const guard = new Uint8Array(raw, Math.ceil(bytes / 4) * 4);
-  return { values: decodeBits(raw.slice(0, bytes), dtype), guardIntact: guard.every((b) => b === GUARD_BYTE) };
+  return {
+    values: decodeBits(raw.slice(0, bytes), dtype),
+    guardIntact: guard.every((b) => b === GUARD_BYTE),
+  };
 }
 
-const failed = (message: string): CheckResult => ({ passed: false, errorOverBound: Number.POSITIVE_INFINITY, message });
+const failed = (message: string): CheckResult => ({
+  passed: false,
+  errorOverBound: Number.POSITIVE_INFINITY,
+  message,
+});
 
 const maxAbs = (values: ArrayLike<number>): number => {
   let top = 0;
@@ -210,8 +278,15 @@ const maxAbs = (values: ArrayLike<number>): number => {
   return top;
 };
 
-function compare(got: ArrayLike<number>, expected: Float64Array, bound: Bound, what: string, scale = maxAbs(expected)): CheckResult {
-  if (got.length !== expected.length) return failed(`${what}: ${got.length} values, the reference has ${expected.length}`);
+function compare(
+  got: ArrayLike<number>,
+  expected: Float64Array,
+  bound: Bound,
+  what: string,
+  scale = maxAbs(expected),
+): CheckResult {
+  if (got.length !== expected.length)
+    return failed(`${what}: ${got.length} values, the reference has ${expected.length}`);
   let worst = 0;
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(got[i] - expected[i]);
@@ -219,7 +294,9 @@ function compare(got: ArrayLike<number>, expected: Float64Array, bound: Bound, w
     const allowed = bound.rel * Math.abs(expected[i]) + bound.scaled * scale + (bound.abs ?? 0);
     const ratio = error / allowed;
     if (!(ratio <= 1)) {
-      return failed(`${what}[${i}] is ${got[i]}, the reference says ${expected[i]}: ${ratio.toPrecision(3)} times the bound`);
+      return failed(
+        `${what}[${i}] is ${got[i]}, the reference says ${expected[i]}: ${ratio.toPrecision(3)} times the bound`,
+      );
     }
     worst = Math.max(worst, ratio);
   }

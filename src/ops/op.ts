@@ -2,7 +2,7 @@
 import { TesseraError } from "../base/errors";
 import type { Gpu } from "../gpu/gpu";
 import type { Variant } from "../gpu/queue";
-import { type DType, empty, formatSpec, Tensor, type TensorSpec } from "../tensor/tensor";
+import { type DType, empty, formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
 
 /** Float64 (or integer) data of a reference computation. */
 export interface RefArray {
@@ -100,7 +100,12 @@ export interface Op<A = unknown> extends OpSpec<A> {
   (inputs: readonly Tensor[], attrs: A): Tensor[];
 }
 
-type Observer = (op: Op<never>, inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: unknown) => void;
+type Observer = (
+  op: Op<never>,
+  inputs: readonly Tensor[],
+  outputs: readonly Tensor[],
+  attrs: unknown,
+) => void;
 let observer: Observer | undefined;
 
 /** Lets the autograd tape see every call while `body` runs; nested observers are restored afterwards. */
@@ -118,7 +123,10 @@ export function withObserver<R>(next: Observer | undefined, body: () => R): R {
 export function defineOp<A>(spec: OpSpec<A>): Op<A> {
   const call = (inputs: readonly Tensor[], attrs: A): Tensor[] => {
     if (spec.variadic ? inputs.length === 0 : inputs.length !== spec.inputs.length) {
-      throw new TesseraError("arguments", `${spec.name}: ${spec.inputs.length} inputs are needed (${spec.inputs.join(", ")}), got ${inputs.length}`);
+      throw new TesseraError(
+        "arguments",
+        `${spec.name}: ${spec.inputs.length} inputs are needed (${spec.inputs.join(", ")}), got ${inputs.length}`,
+      );
     }
     const gpu = inputs[0].gpu;
     const outputs = spec.infer(inputs, attrs).map((s) => empty(gpu, s.shape, s.dtype, spec.name));
@@ -164,6 +172,9 @@ export function expectFloat(spec: TensorSpec, what: string): void {
 /** @throws TesseraError `dtype` unless both have the same element type. */
 export function expectSameDtype(a: TensorSpec, b: TensorSpec, what: string): void {
   if (a.dtype !== b.dtype) {
-    throw new TesseraError("dtype", `${what}: element types differ, ${formatSpec(a)} and ${formatSpec(b)}; cast one of them`);
+    throw new TesseraError(
+      "dtype",
+      `${what}: element types differ, ${formatSpec(a)} and ${formatSpec(b)}; cast one of them`,
+    );
   }
 }

@@ -2,9 +2,12 @@
 import { TesseraError } from "../base/errors";
 import type { Op } from "./op";
 
-const modules: Record<string, Record<string, unknown>> = import.meta.glob(["./*.ts", "!./*.test.ts", "!./check*.ts", "!./registry.ts"], {
-  eager: true,
-});
+const modules: Record<string, Record<string, unknown>> = import.meta.glob(
+  ["./*.ts", "!./*.test.ts", "!./check*.ts", "!./registry.ts"],
+  {
+    eager: true,
+  },
+);
 
 function isOp(value: unknown): value is Op<unknown> {
   return typeof value === "function" && "samples" in value && "infer" in value;

@@ -15,7 +15,8 @@ const backward: KernelSource = { file: "ops/softmax_backward.wgsl", text: backwa
 
 function inferRows(name: string, x: TensorSpec): TensorSpec {
   expectFloat(x, `${name}: x`);
-  if (x.shape.length === 0) throw new TesseraError("shape", `${name}: x needs at least 1 axis, got ${formatSpec(x)}`);
+  if (x.shape.length === 0)
+    throw new TesseraError("shape", `${name}: x needs at least 1 axis, got ${formatSpec(x)}`);
   return { shape: x.shape, dtype: x.dtype };
 }
 
@@ -31,7 +32,12 @@ export const softmaxOp = defineOp<Record<string, never>>({
     dispatch({
       variants: [
         { name: "group", kernel: kernel(rowPerGroup, { types }), groups: rows, uniforms: { n } },
-        { name: "thread", kernel: kernel(rowPerThread, { types }), groups: Math.ceil(rows / 64), uniforms: { n, rows } },
+        {
+          name: "thread",
+          kernel: kernel(rowPerThread, { types }),
+          groups: Math.ceil(rows / 64),
+          uniforms: { n, rows },
+        },
       ],
       bindings: [x, y],
       work: x.size * 12,
@@ -39,28 +45,52 @@ export const softmaxOp = defineOp<Record<string, never>>({
     });
   },
   vjp: ([dy], { outputs: [y] }) => [dy && softmaxBackwardOp([dy, y], {})[0]],
-  reference: ([x]) => [mapRows(x, (row) => {
-    const top = Math.max(...row);
-    const weights = row.map((v) => Math.exp(v - top));
-    const sum = weights.reduce((a, b) => a + b, 0);
-    return weights.map((w) => w / sum);
-  })],
+  reference: ([x]) => [
+    mapRows(x, (row) => {
+      const top = Math.max(...row);
+      const weights = row.map((v) => Math.exp(v - top));
+      const sum = weights.reduce((a, b) => a + b, 0);
+      return weights.map((w) => w / sum);
+    }),
+  ],
   samples: [
     { name: "one", inputs: [{ shape: [1, 1] }], attrs: {} },
     { name: "odd", inputs: [{ shape: [4, 7] }], attrs: {} },
     { name: "long row", inputs: [{ shape: [3, 4097] }], attrs: {} },
     { name: "many rows", inputs: [{ shape: [5, 131, 3] }], attrs: {} },
-    { name: "large values", inputs: [{ shape: [2, 8], fill: { kind: "normal", scale: 1e4 } }], attrs: {}, noGradient: "saturated: differences vanish" },
+    {
+      name: "large values",
+      inputs: [{ shape: [2, 8], fill: { kind: "normal", scale: 1e4 } }],
+      attrs: {},
+      noGradient: "saturated: differences vanish",
+    },
     { name: "no rows", inputs: [{ shape: [0, 8] }], attrs: {} },
   ],
   rejects: [
     { inputs: [{ shape: [], dtype: "f32" }], attrs: {}, says: "softmax: x needs at least 1 axis, got f32[]" },
-    { inputs: [{ shape: [2, 2], dtype: "u32" }], attrs: {}, says: "softmax: x must be f32 or f16, got u32[2, 2]; cast it first" },
+    {
+      inputs: [{ shape: [2, 2], dtype: "u32" }],
+      attrs: {},
+      says: "softmax: x must be f32 or f16, got u32[2, 2]; cast it first",
+    },
   ],
   bound: {
-    f32: { rel: 4e-6, scaled: 1e-7, why: "exp allows 3 + 2|x| ULP for |x| ≤ 16 where it matters, the sum adds √n ULP" },
-    f16: { rel: 1e-3, scaled: 0, abs: 6e-8, why: "half a unit in the last place of f16 is 4.9e-4; subnormals below 6e-5 round to 6e-8" },
-    gradient: { rel: 1e-5, scaled: 1e-5, why: "y·(dy - Σ dy·y) cancels; relative to the largest entry it stays near 10 ULP" },
+    f32: {
+      rel: 4e-6,
+      scaled: 1e-7,
+      why: "exp allows 3 + 2|x| ULP for |x| ≤ 16 where it matters, the sum adds √n ULP",
+    },
+    f16: {
+      rel: 1e-3,
+      scaled: 0,
+      abs: 6e-8,
+      why: "half a unit in the last place of f16 is 4.9e-4; subnormals below 6e-5 round to 6e-8",
+    },
+    gradient: {
+      rel: 1e-5,
+      scaled: 1e-5,
+      why: "y·(dy - Σ dy·y) cancels; relative to the largest entry it stays near 10 ULP",
+    },
   },
 });
 
@@ -77,22 +107,33 @@ export const softmaxBackwardOp = defineOp<Record<string, never>>({
   launch({ inputs: [dy, y], outputs: [dx], dispatch }) {
     const { rows, n } = rowsOf(y);
     dispatch({
-      variants: [{ name: "group", kernel: kernel(backward, { types: { T: y.dtype } }), groups: rows, uniforms: { n } }],
+      variants: [
+        { name: "group", kernel: kernel(backward, { types: { T: y.dtype } }), groups: rows, uniforms: { n } },
+      ],
       bindings: [dy, y, dx],
       work: y.size * 6,
     });
   },
   vjp: { none: "second derivatives are not offered" },
-  reference: ([dy, y]) => [mapRows(y, (row, start) => {
-    const dot = row.reduce((sum, v, i) => sum + v * dy.data[start + i], 0);
-    return row.map((v, i) => v * (dy.data[start + i] - dot));
-  })],
+  reference: ([dy, y]) => [
+    mapRows(y, (row, start) => {
+      const dot = row.reduce((sum, v, i) => sum + v * dy.data[start + i], 0);
+      return row.map((v, i) => v * (dy.data[start + i] - dot));
+    }),
+  ],
   samples: [
     { name: "odd", inputs: [{ shape: [4, 7] }, { shape: [4, 7] }], attrs: {} },
     { name: "long row", inputs: [{ shape: [2, 1025] }, { shape: [2, 1025] }], attrs: {} },
   ],
   rejects: [
-    { inputs: [{ shape: [2], dtype: "f32" }, { shape: [2], dtype: "f16" }], attrs: {}, says: "softmax-backward: element types differ, f32[2] and f16[2]; cast one of them" },
+    {
+      inputs: [
+        { shape: [2], dtype: "f32" },
+        { shape: [2], dtype: "f16" },
+      ],
+      attrs: {},
+      says: "softmax-backward: element types differ, f32[2] and f16[2]; cast one of them",
+    },
   ],
   bound: {
     f32: { rel: 1e-6, scaled: 3e-6, why: "a sum of n products relative to the largest entry: √n ULP" },
@@ -106,6 +147,7 @@ export const softmax = (x: Tensor): Tensor => softmaxOp([x], {})[0];
 function mapRows(x: RefArray, map: (row: number[], start: number) => number[]): RefArray {
   const n = x.shape.at(-1) ?? 1;
   const data = new Float64Array(x.data.length);
-  for (let start = 0; start < data.length; start += n) data.set(map([...x.data.subarray(start, start + n)], start), start);
+  for (let start = 0; start < data.length; start += n)
+    data.set(map([...x.data.subarray(start, start + n)], start), start);
   return { shape: x.shape, data };
 }

@@ -1,10 +1,10 @@
 // Runs that last: state, metrics, artefacts, crashes between and within writes, full storage, export and import.
 import { mkdtemp } from "node:fs/promises";
-import { crc32 } from "../base/crc32";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
+import { crc32 } from "../base/crc32";
 import { type Folder, memoryFolder } from "./folder";
 import { beatLiveness } from "./liveness";
 import { nodeFolder } from "./node-folder";
