@@ -1,20 +1,8 @@
 // Runs one function of a page in a real browser and forwards its console. Used by the benches only.
-import { existsSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
-import puppeteer from "puppeteer-core";
+import { launchChromium, launchFirefox } from "../browsers";
+import { findTools } from "../tools";
 
 export type BrowserKind = "chromium" | "firefox";
-
-const CHROMIUM_FLAGS = [
-  "--no-sandbox",
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--enable-features=Vulkan",
-  "--use-vulkan=swiftshader",
-  "--use-angle=swiftshader",
-];
 
 export interface BenchBrowser {
   /** Opens `url`, calls `window[name](argument)` and returns its result. */
@@ -22,19 +10,16 @@ export interface BenchBrowser {
   close(): Promise<void>;
 }
 
-const first = (paths: readonly string[]): string => {
-  const found = paths.find((p) => existsSync(p));
-  if (!found) throw new Error(`No browser found; looked for ${paths.join(", ")}`);
-  return found;
-};
-
+/** @throws Error in one sentence when the browser is not on this machine. */
 export async function launchBrowser(kind: BrowserKind): Promise<BenchBrowser> {
-  return kind === "chromium" ? launchChromium() : launchFirefox();
+  const tools = findTools();
+  const path = tools[kind];
+  if (!path) throw new Error(`no ${kind} on this machine: install it, or run npm run setup`);
+  return kind === "chromium" ? inChromium(path) : inFirefox(path, tools.lavapipe);
 }
 
-async function launchChromium(): Promise<BenchBrowser> {
-  const executablePath = first(["/usr/bin/chromium", "/usr/bin/google-chrome"]);
-  const browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS });
+async function inChromium(path: string): Promise<BenchBrowser> {
+  const browser = await launchChromium(path);
   return {
     async evaluate(url, name, argument, log) {
       const page = await browser.newPage();
@@ -52,23 +37,8 @@ async function launchChromium(): Promise<BenchBrowser> {
   };
 }
 
-async function launchFirefox(): Promise<BenchBrowser> {
-  const browser = await puppeteer.launch({
-    browser: "firefox",
-    executablePath: first(["/usr/bin/firefox-esr", "/usr/bin/firefox"]),
-    headless: true,
-    protocolTimeout: 0,
-    extraPrefsFirefox: {
-      "dom.webgpu.enabled": true,
-      "gfx.webgpu.ignore-blocklist": true,
-      "dom.webgpu.workers.enabled": true,
-    },
-    env: {
-      ...process.env,
-      HOME: mkdtempSync(join(tmpdir(), "tessera-firefox-")),
-      VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? "/usr/share/vulkan/icd.d/lvp_icd.json",
-    },
-  });
+async function inFirefox(path: string, driver: string | null): Promise<BenchBrowser> {
+  const browser = await launchFirefox(path, driver, 0);
   return {
     async evaluate(url, name, argument, log) {
       const page = await browser.newPage();

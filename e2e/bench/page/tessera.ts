@@ -29,7 +29,7 @@ function build(gpu: Gpu, item: BenchCase): { operands: Tensor[]; apply: () => Te
     matmul: () => matmul(x, y),
     softmax: () => softmax(x),
     layernorm: () => layerNorm(x, y, z),
-    attention: () => attention(x, y, z).out,
+    attention: () => attention(x, y, z).o,
   }[item.op];
   return { operands, apply };
 }
