@@ -39,7 +39,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "protocol",
     "shaders",
   ],
-  panel: ["base", "rpc", "ui", "define", "protocol"],
+  panel: ["base", "runs", "rpc", "ui", "define", "protocol"],
   check: ["base", "gpu", "tensor", "ops", "rpc", "ui", "shaders"],
   app: ["base", "rpc", "ui", "runs", "check", "define", "manifest"],
   cli: ["base", "formats", "gpu", "tensor", "ops", "autograd", "nn", "runs", "rpc", "define", "manifest"],

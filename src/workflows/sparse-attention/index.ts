@@ -1,6 +1,6 @@
 // Manifest of the attention laboratory: which blocks of a real attention layer matter, and what skipping the rest costs.
 import { defineWorkflow } from "../define";
-import { params } from "./protocol";
+import { params } from "./protocol-params";
 
 export default defineWorkflow({
   id: "sparse-attention",

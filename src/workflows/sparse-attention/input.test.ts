@@ -8,7 +8,7 @@ import { openInput, synthFile, synthInput } from "./engine/input";
 import { DEFAULT_PATTERNS, matchNames } from "./engine/names";
 import { inspect, planTriple, resolveGrid } from "./engine/plan";
 import { synthGrid } from "./engine/synth";
-import { params, type Settings, synthParams } from "./protocol";
+import { params, type Settings, synthParams } from "./protocol-params";
 
 const entry = (name: string, shape: readonly number[] = [2, 64, 16], dtype: FileDType = "F32") => ({
   name,

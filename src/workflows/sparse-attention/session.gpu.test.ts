@@ -13,16 +13,8 @@ import { keepCount, toMask } from "./engine/lists";
 import { planTriple } from "./engine/plan";
 import { attentionSession } from "./engine/session";
 import { type GoldenCase, goldenCases, goldenInputs, goldenTensors } from "./golden/load";
-import {
-  type AttentionEvents,
-  type HeadResult,
-  params,
-  type Settings,
-  STRATEGIES,
-  type SynthSettings,
-  synthParams,
-  type TripleInfo,
-} from "./protocol";
+import type { AttentionEvents, HeadResult, TripleInfo } from "./protocol";
+import { params, type Settings, STRATEGIES, type SynthSettings, synthParams } from "./protocol-params";
 
 const { gpu: source } = await openNodeGpu();
 const gpu = await openGpu(source);

@@ -3,7 +3,8 @@
 import { TesseraError, throwIfCancelled } from "../../../base/errors";
 import type { TaskContext } from "../../../base/task";
 import type { Gpu } from "../../../gpu/gpu";
-import type { Analysis, AttentionEvents, Grid, HeadResult, Settings, TripleInfo } from "../protocol";
+import type { Analysis, AttentionEvents, Grid, HeadResult, TripleInfo } from "../protocol";
+import type { Settings } from "../protocol-params";
 import { outputError } from "./bound";
 import { deviceInfo } from "./device-info";
 import {

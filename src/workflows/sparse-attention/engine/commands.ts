@@ -4,16 +4,8 @@ import { int, text } from "../../../base/params";
 import type { TaskContext } from "../../../base/task";
 import { encodeNpz } from "../../../formats/npz";
 import { type Command, defineCommand } from "../../define";
-import {
-  type AttentionEvents,
-  type CurveSettings,
-  params,
-  type Settings,
-  STRATEGIES,
-  type StrategyId,
-  synthParams,
-  type TripleInfo,
-} from "../protocol";
+import type { AttentionEvents, CurveSettings, TripleInfo } from "../protocol";
+import { params, type Settings, STRATEGIES, type StrategyId, synthParams } from "../protocol-params";
 import { analyse, chooseTriples, type HeadRecord } from "./analysis";
 import { curves } from "./curves";
 import { headsCsv, maskFile, maskSet, resultArrays } from "./export";

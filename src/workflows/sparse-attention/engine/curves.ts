@@ -2,16 +2,8 @@
 import { TesseraError } from "../../../base/errors";
 import type { TaskContext } from "../../../base/task";
 import type { Gpu } from "../../../gpu/gpu";
-import {
-  type AttentionEvents,
-  type Curve,
-  type CurveSettings,
-  type Curves,
-  type Settings,
-  STRATEGY_INFO,
-  type StrategyId,
-  type TripleInfo,
-} from "../protocol";
+import type { AttentionEvents, Curve, CurveSettings, Curves, TripleInfo } from "../protocol";
+import { type Settings, STRATEGY_INFO, type StrategyId } from "../protocol-params";
 import { chooseTriples, stepBefore } from "./analysis";
 import { cpuScores, type Head, lseOfHead, prepareHead, searchHead, staleMass } from "./head";
 import type { Dataset } from "./input";

@@ -2,7 +2,8 @@
 // and the arrays of a run. Layouts only; nothing is computed here but re-blocking of masks.
 import { TesseraError } from "../../../base/errors";
 import { type ArrayToWrite, encodeNpz } from "../../../formats/npz";
-import type { ExportedFile, ExportFormat, HeadResult, Settings } from "../protocol";
+import type { ExportedFile, ExportFormat, HeadResult } from "../protocol";
+import type { Settings } from "../protocol-params";
 import type { HeadRecord } from "./analysis";
 import { joinHeads, toMask } from "./lists";
 import { BSA_SNIPPET, FLASHINFER_SNIPPET, FLEX_SNIPPET, SPARGE_SNIPPET } from "./snippets";

@@ -5,7 +5,8 @@ import type { Gpu } from "../../../gpu/gpu";
 import { attention } from "../../../ops/attention";
 import { scoped } from "../../../tensor/scope";
 import { type Tensor, upload } from "../../../tensor/tensor";
-import type { Grid, MaskStrategyId, Settings } from "../protocol";
+import type { Grid } from "../protocol";
+import type { MaskStrategyId, Settings } from "../protocol-params";
 import { largest } from "./bound";
 import {
   blockMass,

@@ -1,7 +1,8 @@
 // What an analysis will cost: rows, bytes, memory, operations. Told before anything runs; it computes no attention.
 import { TesseraError } from "../../../base/errors";
 import { formatBytes, formatDuration } from "../../../base/stats";
-import type { Grid, InputInfo, Inspection, Settings, TripleInfo } from "../protocol";
+import type { Grid, InputInfo, Inspection, TripleInfo } from "../protocol";
+import type { Settings } from "../protocol-params";
 import { keepCount, type Sink } from "./lists";
 import { type RowSample, sampleBlocks, textSink, videoTokens } from "./tokens";
 

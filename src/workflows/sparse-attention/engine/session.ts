@@ -5,16 +5,8 @@ import { validate } from "../../../base/params";
 import { encodeNpz } from "../../../formats/npz";
 import { blobSource } from "../../../formats/source";
 import { type Gpu, type OpenGpuOptions, openGpu } from "../../../gpu/gpu";
-import {
-  type AttentionService,
-  type BlockMap,
-  type ExportedFile,
-  type ExportFormat,
-  params,
-  type Settings,
-  synthParams,
-  type TripleInfo,
-} from "../protocol";
+import type { AttentionService, BlockMap, ExportedFile, ExportFormat, TripleInfo } from "../protocol";
+import { params, type Settings, synthParams } from "../protocol-params";
 import { analyse, chooseTriples, type HeadRecord } from "./analysis";
 import { curves } from "./curves";
 import { deviceInfo } from "./device-info";

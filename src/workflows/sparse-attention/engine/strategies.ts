@@ -2,7 +2,8 @@
 // row by row, with the same budget for every rule. Exact and stale masses come from the GPU; the rest is made here.
 import { throwIfCancelled } from "../../../base/errors";
 import { Random } from "../../../base/random";
-import type { Grid, Settings } from "../protocol";
+import type { Grid } from "../protocol";
+import type { Settings } from "../protocol-params";
 import { headRecall, keepCount, rowRecalls, type Sink, topk } from "./lists";
 import { type HeadArrays, logSumExp, scoreRow } from "./reference";
 import { coordinates, type RowSample, tokenOrder, videoTokens } from "./tokens";

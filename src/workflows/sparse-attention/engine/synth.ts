@@ -4,7 +4,8 @@
 // How: the score of two positions is a sum of cos(w·(p - p')) over a few frequencies w, so that q·k peaks where the
 // positions agree along the axes that the head listens to; further dims carry a sink, text columns and noise.
 import { Random } from "../../../base/random";
-import type { Grid, SynthSettings } from "../protocol";
+import type { Grid } from "../protocol";
+import type { SynthSettings } from "../protocol-params";
 import { coordinates, videoTokens } from "./tokens";
 
 /** What a head listens to: widths of the peak in frames, rows and columns as shares of the extent (1 = deaf). */

@@ -6,14 +6,8 @@ import { timeWork } from "../../../gpu/timing";
 import { attention } from "../../../ops/attention";
 import { scoped, scopedSync } from "../../../tensor/scope";
 import { type Tensor, upload } from "../../../tensor/tensor";
-import type {
-  AttentionEvents,
-  Measurement,
-  MeasureSettings,
-  Settings,
-  TimeRow,
-  TripleInfo,
-} from "../protocol";
+import type { AttentionEvents, Measurement, MeasureSettings, TimeRow, TripleInfo } from "../protocol";
+import type { Settings } from "../protocol-params";
 import { chooseTriples } from "./analysis";
 import { deviceInfo } from "./device-info";
 import { prepareHead } from "./head";

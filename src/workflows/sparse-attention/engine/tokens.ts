@@ -1,7 +1,8 @@
 // Where tokens lie: video grid, text tail, raster or 3-D tile order, sampled query rows. Index arithmetic only.
 import { TesseraError } from "../../../base/errors";
 import { Random } from "../../../base/random";
-import type { Grid, Settings } from "../protocol";
+import type { Grid } from "../protocol";
+import type { Settings } from "../protocol-params";
 import { noSink, type Sink } from "./lists";
 
 /** Tile sides (frames, height, width) of the orders that are not raster. Both make tiles of 64 tokens. */
