@@ -185,6 +185,35 @@ test("the tuner keeps the faster variant and times it once", async () => {
   });
 });
 
+test("prepare compiles and tunes but runs one workgroup, and what follows is whole", async () => {
+  await scoped(gpu, async () => {
+    const x = upload(gpu, new Float32Array(64 * 64), [64 * 64]);
+    const y = upload(gpu, new Float32Array(64 * 64).fill(-1), [64 * 64]);
+    const record = () =>
+      gpu.queue.record({
+        kind: "dispatch",
+        label: "spin",
+        variants: [
+          {
+            name: "spin",
+            kernel: kernel(spin, { constants: { ROUNDS: 3 } }),
+            groups: 64,
+            uniforms: { n: 64 * 64 },
+          },
+        ],
+        bindings: [x.allocation, y.allocation],
+        work: 64 * 64,
+        shapeClass: "",
+      });
+    record();
+    await gpu.queue.prepare();
+    const after = await y.readFloats();
+    expect([after[63], after[64]]).toEqual([1, -1]);
+    record();
+    expect((await y.readFloats()).every((v) => v === 1)).toBe(true);
+  });
+});
+
 test("timeWork measures more work as longer", async () => {
   await scoped(gpu, async () => {
     const x = upload(gpu, new Float32Array(64 * 256), [64 * 256]);

@@ -114,9 +114,34 @@ export class WorkQueue {
    * @throws TesseraError `cancelled` (the rest of the recorded work is dropped), `out-of-memory`, `shader`, `device-lost`.
    */
   flush(options: FlushOptions = {}): Promise<void> {
+    return this.take((batch) => this.execute(batch, options));
+  }
+
+  /**
+   * Compiles and tunes what is recorded and runs one workgroup of each dispatch, so that the same work can be timed
+   * afterwards without the seconds that a driver spends at a first dispatch. What it writes is undefined.
+   * @throws TesseraError as `flush`.
+   */
+  async prepare(options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.take(async (batch) => {
+      await this.pool.confirm();
+      for (const item of batch) {
+        throwIfCancelled(options.signal);
+        if (item.kind !== "dispatch") this.transfer(item);
+        else {
+          const { variant, compiled } = await this.resolve(item);
+          this.encode(compiled, item, variant, 0, Math.min(1, variant.groups));
+        }
+      }
+      await this.submit();
+    });
+  }
+
+  /** Hands what is recorded to `work` once everything before it is submitted. */
+  private take(work: (batch: readonly Recorded[]) => Promise<void>): Promise<void> {
     const batch = this.recorded;
     this.recorded = [];
-    const run = this.tail.then(() => this.guard(this.execute(batch, options)));
+    const run = this.tail.then(() => this.guard(work(batch)));
     this.tail = run.catch(() => {});
     return run;
   }
@@ -135,9 +160,7 @@ export class WorkQueue {
     try {
       for (const item of batch) {
         throwIfCancelled(options.signal);
-        if (item.kind === "write") this.write(item);
-        else if (item.kind === "copy") this.copy(item);
-        else if (item.kind === "clear") this.clear(item);
+        if (item.kind !== "dispatch") this.transfer(item);
         else {
           await this.dispatch(item, options, (share) =>
             options.progress?.((done + share * item.work) / total),
@@ -161,8 +184,7 @@ export class WorkQueue {
     options: FlushOptions,
     progress: (share: number) => void,
   ): Promise<void> {
-    const variant = item.variants.length === 1 ? item.variants[0] : await this.choose(item);
-    const compiled = this.pipelines.peek(variant.kernel) ?? (await this.pipelines.get(variant.kernel));
+    const { variant, compiled } = await this.resolve(item);
     const perGroup = item.work / Math.max(1, variant.groups);
     const rateKey = variant.kernel.key;
     const layout = variant.kernel.reflection.uniform;
@@ -191,6 +213,13 @@ export class WorkQueue {
       first += count;
       progress(first / variant.groups);
     }
+  }
+
+  /** The variant that will run, compiled. */
+  private async resolve(item: Dispatch): Promise<{ variant: Variant; compiled: Compiled }> {
+    const variant = item.variants.length === 1 ? item.variants[0] : await this.choose(item);
+    const compiled = this.pipelines.peek(variant.kernel) ?? (await this.pipelines.get(variant.kernel));
+    return { variant, compiled };
   }
 
   private learn(key: string, rate: number): void {
@@ -248,6 +277,12 @@ export class WorkQueue {
     this.pass.setBindGroup(0, this.device.createBindGroup({ layout: compiled.layout, entries }));
     this.pass.dispatchWorkgroups(Math.ceil(count / rows), rows);
     this.counters.dispatches++;
+  }
+
+  private transfer(item: Write | Copy | Clear): void {
+    if (item.kind === "write") this.write(item);
+    else if (item.kind === "copy") this.copy(item);
+    else this.clear(item);
   }
 
   private write(item: Write): void {

@@ -82,7 +82,7 @@ describe.each(Object.entries(goldenCases))("golden %s on the device", (_, item) 
 
   test("dense, LSE, masses, selection and sparse agree with NumPy to 1e-5", async () => {
     for (const [h, head] of goldenHeads(item).entries()) {
-      const found = await searchHead(gpu, head, "fused", null, signal);
+      const found = await searchHead(gpu, head, "fused", null, { signal });
       expect(difference(pick(found.out), perHead("dense_out", h))).toBeLessThan(1e-5);
       expect(difference(found.lse, perHead("lse", h))).toBeLessThan(1e-5);
       expect(difference(found.mass, perHead("block_mass", h))).toBeLessThan(1e-4);
@@ -93,7 +93,7 @@ describe.each(Object.entries(goldenCases))("golden %s on the device", (_, item) 
         found.mass,
         keepCount(item.sparsity, head.plan.sink.keyFrom),
         true,
-        signal,
+        { signal },
       );
       expect([...toMask(sparse.lists)]).toEqual([...perHead("kept", h)]);
       expect(difference(pick(sparse.out), perHead("sparse_out", h))).toBeLessThan(1e-5);
@@ -106,7 +106,7 @@ describe.each(Object.entries(goldenCases))("golden %s on the device", (_, item) 
     const [head] = goldenHeads(item);
     const stale = Float32Array.from(perHead("lse", 0), (x, i) => x + (i % 7) * 0.1 - 0.3);
     stale.fill(-40, 0, 3); // far off: the guard must redo this row block
-    const found = await searchHead(gpu, head, "one-pass", stale, signal);
+    const found = await searchHead(gpu, head, "one-pass", stale, { signal });
     expect(found.redone).toBe(1);
     expect(difference(pick(found.out), perHead("dense_out", 0))).toBeLessThan(1e-5);
     for (let r = 0; r < head.plan.sample.tokens.length; r++) {

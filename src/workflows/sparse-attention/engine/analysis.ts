@@ -17,6 +17,7 @@ import {
   searchHead,
   sparseHead,
   staleMass,
+  type Watch,
 } from "./head";
 import type { Dataset } from "./input";
 import { headRecall, keepCount, keptShare, rowRecalls, topk } from "./lists";
@@ -161,23 +162,27 @@ async function analyseTriple(
   const previous = stepBefore(dataset, triple);
   const read = async (n: number, from = triple): Promise<Head> =>
     prepareHead(await dataset.head(from, n), triple.dim, plan, grid, settings);
-  const report = (what: string, n: number, part: number): void =>
-    context.report({
-      done: place.before + part * triple.heads + (n / triple.heads) * 0.5 * triple.heads,
-      total: place.total,
-      what: `${what} ${triple.id}, head ${n + 1} of ${triple.heads}`,
-    });
+  /** Tells of one half of the work on head n: searches of all heads come first, then the sparse passes. */
+  const watch = (what: string, n: number, half: 0 | 1): Watch => {
+    const progress = (share: number): void =>
+      context.report({
+        done: place.before + (half * triple.heads + n + share) / 2,
+        total: place.total,
+        what: `${what} ${triple.id}, head ${n + 1} of ${triple.heads}`,
+      });
+    progress(0);
+    return { signal, progress };
+  };
 
   const scored: { score: Float32Array; searched: Searched; uniform: number }[] = [];
   for (let n = 0; n < triple.heads; n++) {
     await context.gate();
-    report("Searching", n, 0);
+    const searching = watch("Searching", n, 0);
     const head = await read(n);
-    if (place.before + n === 0) await warmUp(gpu, head, settings, signal);
     const needsStale =
       previous !== null && (settings.search !== "fused" || settings.strategy === "stale-lse");
     const stale = needsStale && previous ? await lseOfHead(gpu, await read(n, previous), signal) : null;
-    const searched = await searchHead(gpu, head, settings.search, stale, signal);
+    const searched = await searchHead(gpu, head, settings.search, stale, searching);
     let score = searched.mass;
     if (settings.strategy === "stale-lse") score = (await staleMass(gpu, head, stale, signal)).score;
     else if (settings.strategy !== "adaspa") score = cpuScores(settings.strategy, head, n, signal).score;
@@ -195,13 +200,13 @@ async function analyseTriple(
     : flat;
   for (let n = 0; n < triple.heads; n++) {
     await context.gate();
-    report("Sparse attention,", n, 0.5);
+    const running = watch("Sparse attention,", n, 1);
     throwIfCancelled(signal);
     const head = await read(n);
     const { score, searched, uniform } = scored[n];
     const count = keepCount(tiers.sparsity[n], Math.max(1, plan.sink.keyFrom));
     const onDevice = settings.strategy === "adaspa" || settings.strategy === "stale-lse";
-    const sparse = await sparseHead(gpu, head, score, count, onDevice, signal);
+    const sparse = await sparseHead(gpu, head, score, count, onDevice, running);
     const result = judge({
       triple,
       n,
@@ -215,12 +220,6 @@ async function analyseTriple(
     });
     store({ result, triple, head: plan, grid, searched, sparse });
   }
-}
-
-/** Compiles and tunes before anything is timed: the first dispatch of a kernel can take seconds. */
-async function warmUp(gpu: Gpu, head: Head, settings: Settings, signal: AbortSignal): Promise<void> {
-  const found = await searchHead(gpu, head, settings.search, null, signal);
-  await sparseHead(gpu, head, found.mass, head.plan.keep, true, signal);
 }
 
 interface Judged {

@@ -40,7 +40,16 @@ export async function curves(
       const read = async (from: TripleInfo): Promise<Head> =>
         prepareHead(await dataset.head(from, number), triple.dim, plan, grid, settings);
       const head = await read(triple);
-      const { mass } = await searchHead(gpu, head, "fused", null, context.signal);
+      const tell = (share: number): void =>
+        context.report({
+          done: done.length,
+          total,
+          what: `Exact masses of head ${number}, blocks of ${block}: ${Math.round(100 * share)} %`,
+        });
+      const { mass } = await searchHead(gpu, head, "fused", null, {
+        signal: context.signal,
+        progress: tell,
+      });
       for (const strategy of rules) {
         await context.gate();
         context.report({

@@ -3,7 +3,7 @@
 import { Random } from "../../../base/random";
 import type { Gpu } from "../../../gpu/gpu";
 import { attention } from "../../../ops/attention";
-import { scoped } from "../../../tensor/scope";
+import { scoped, scopedSync } from "../../../tensor/scope";
 import { type Tensor, upload } from "../../../tensor/tensor";
 import type { Grid } from "../protocol";
 import type { MaskStrategyId, Settings } from "../protocol-params";
@@ -80,14 +80,32 @@ function uploadHead(gpu: Gpu, { q, k, v, rows, keys, dim }: HeadArrays): OnDevic
   };
 }
 
-/** Wall milliseconds of what `record` records, on a drained queue. */
-async function timed<R>(gpu: Gpu, signal: AbortSignal, record: () => R): Promise<{ result: R; ms: number }> {
-  await gpu.queue.finish({ signal });
+/** How a caller follows the work on one head, and stops it. */
+export interface Watch {
+  signal: AbortSignal;
+  /** Share of this piece of work that is done, in [0, 1]. */
+  progress?(share: number): void;
+}
+
+/** The part of a watch between two shares. */
+const part = ({ signal, progress }: Watch, from: number, to: number): Watch => ({
+  signal,
+  progress: progress && ((share) => progress(from + share * (to - from))),
+});
+
+/** Wall milliseconds of what `record` records, on a drained queue, with compiling and tuning done before. */
+async function timed<R>(gpu: Gpu, watch: Watch, record: () => R): Promise<{ result: R; ms: number }> {
+  scopedSync(gpu, record);
+  await gpu.queue.prepare(watch);
+  await gpu.queue.finish(watch);
   const started = performance.now();
   const result = record();
-  await gpu.queue.finish({ signal });
+  await gpu.queue.finish(watch);
   return { result, ms: performance.now() - started };
 }
+
+/** Share of a search that its dense pass takes, for the progress bar only: the mass pass has half the arithmetic. */
+const DENSE_SHARE = 2 / 3;
 
 export interface Searched {
   /** Dense output [M, D] and log-sum-exp [M]. */
@@ -108,15 +126,17 @@ export async function searchHead(
   head: Head,
   search: Settings["search"],
   cached: Float32Array | null,
-  signal: AbortSignal,
+  watch: Watch,
 ): Promise<Searched> {
   return scoped(gpu, async () => {
     const { q, k, v } = uploadHead(gpu, head.view.arrays);
     const options = { block: head.plan.side, scale: head.plan.scale };
-    const dense = await timed(gpu, signal, () => attention(q, k, v, { scale: options.scale }));
+    const dense = await timed(gpu, part(watch, 0, DENSE_SHARE), () =>
+      attention(q, k, v, { scale: options.scale }),
+    );
     const { o, lse } = dense.result;
     const reference = search === "fused" || !cached ? lse : upload(gpu, cached, lse.shape);
-    const found = await timed(gpu, signal, () =>
+    const found = await timed(gpu, part(watch, DENSE_SHARE, 1), () =>
       search === "one-pass"
         ? fusedAttention(q, k, v, reference, options)
         : { mass: blockMass(q, k, reference, options), redo: null },
@@ -248,7 +268,7 @@ export async function sparseHead(
   score: Float32Array,
   keep: number,
   onDevice: boolean,
-  signal: AbortSignal,
+  watch: Watch,
 ): Promise<SparseRun> {
   const { plan, view } = head;
   const { sink, keys, sample } = plan;
@@ -264,7 +284,9 @@ export async function sparseHead(
     if (onDevice) {
       const scores = upload(gpu, score, [1, rows, keys]);
       const blockPlan = planBlocks(gpu, counts, 1, rows, keys);
-      const selected = await timed(gpu, signal, () => selectBlocks(scores, blockPlan, sink.keyFrom));
+      const selected = await timed(gpu, { signal: watch.signal }, () =>
+        selectBlocks(scores, blockPlan, sink.keyFrom),
+      );
       blocks = { plan: blockPlan, list: selected.result.list };
       selectMs = selected.ms;
     } else {
@@ -273,9 +295,7 @@ export async function sparseHead(
       selectMs = performance.now() - started;
       blocks = uploadLists(gpu, lists);
     }
-    const sparse = await timed(gpu, signal, () =>
-      sparseAttention(q, k, v, blocks.plan, blocks.list, options),
-    );
+    const sparse = await timed(gpu, watch, () => sparseAttention(q, k, v, blocks.plan, blocks.list, options));
     return {
       out: await sparse.result.o.readFloats(),
       lse: await sparse.result.lse.readFloats(),
