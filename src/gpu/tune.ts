@@ -15,6 +15,8 @@ const FIRST_TRIAL_OPERATIONS = 4e6;
 /** A trial shorter than this measures launch and latency; it is repeated on a larger share of the grid. */
 const TRIAL_MS = 6;
 const TRIALS = 3;
+/** A trial this long needs no repeat: noise is small beside it, and one workgroup over a long row can take a second. */
+const LONG_TRIAL_MS = 60;
 /** So small a share that one workgroup runs. */
 const TINY = 1e-9;
 
@@ -52,7 +54,10 @@ export class Tuner {
     for (const variant of item.variants) {
       await time(variant, TINY); // compiles on drivers that do so at first dispatch
       let ms = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < TRIALS; i++) ms = Math.min(ms, await time(variant, share));
+      for (let i = 0; i < TRIALS; i++) {
+        ms = Math.min(ms, await time(variant, share));
+        if (ms * share > LONG_TRIAL_MS || ms > 2 * bestMs) break;
+      }
       this.trials.push({ key, variant: variant.name, ms });
       if (ms < bestMs) [best, bestMs] = [variant, ms];
     }
@@ -64,7 +69,8 @@ export class Tuner {
   /** Share of the grid that keeps the first variant busy for `TRIAL_MS`, at most all of it. */
   private async trialShare(item: Dispatch, time: TimeVariant): Promise<number> {
     await time(item.variants[0], TINY);
-    let share = Math.min(1, FIRST_TRIAL_OPERATIONS / Math.max(1, item.work));
+    const oneGroup = 1 / Math.max(1, item.variants[0].groups); // less than that cannot run
+    let share = Math.min(1, Math.max(oneGroup, FIRST_TRIAL_OPERATIONS / Math.max(1, item.work)));
     while (share < 1) {
       const ms = (await time(item.variants[0], share)) * share;
       if (ms >= TRIAL_MS) break;
