@@ -6,6 +6,7 @@ import type { ByteSource } from "../formats/source";
 import { type Gpu, openGpu } from "../gpu/gpu";
 import type { CommandHost } from "../workflows/define";
 import { type NodeAdapter, openNodeGpu } from "./node-gpu";
+import { fileTuneStore } from "./tune-file";
 
 export interface NodeHost extends CommandHost {
   /** The adapter that the command asked for; null while it asked for none. */
@@ -41,7 +42,7 @@ export function nodeHost(adapter?: NodeAdapter): NodeHost {
     async gpu() {
       opening ??= (async () => {
         const { gpu: source, description } = await openNodeGpu(adapter ? { adapter } : {});
-        opened = { gpu: await openGpu(source), description };
+        opened = { gpu: await openGpu(source, { tuneStore: fileTuneStore() }), description };
         return opened;
       })();
       return (await opening).gpu;

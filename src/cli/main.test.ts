@@ -212,7 +212,8 @@ test("help on three levels names every workflow, command and flag with its facts
   expect(third).toContain("--block-size INT");
   expect(third).toContain("Side of a block (whole number, 16 to 128 tokens, step 16; default 64)");
   expect(third).toContain("--[no-]causal");
-  expect(third).toContain("--order raster|tile");
+  expect(third).toContain("--order CHOICE");
+  expect(third).toContain("(one of raster, tile; default raster)");
   expect((await job(["toy", "echo", "--help", "--json"])).json().usage).toBe(third);
 });
 

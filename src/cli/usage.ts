@@ -56,7 +56,7 @@ function specLines(spec: ParamSpec): string[] {
 
 function flagWords(name: string, param: Param): string {
   if (param.kind === "bool") return `--[no-]${flagName(name)}`;
-  return `--${flagName(name)} ${param.kind === "choice" ? param.options.join("|") : param.kind.toUpperCase()}`;
+  return `--${flagName(name)} ${param.kind.toUpperCase()}`;
 }
 
 /** Type, range, step, unit and default: "whole number, 16 to 128 tokens, step 16; default 64". */
@@ -79,8 +79,25 @@ function facts(param: Param): string {
   }
 }
 
-/** Two columns, the second one aligned. */
+const LINE = 110;
+
+/** Two columns, the second one aligned and wrapped at words. */
 function columns(rows: readonly (readonly string[])[]): string[] {
   const width = Math.max(0, ...rows.map(([head]) => head.length));
-  return rows.map(([head, text]) => `  ${head.padEnd(width)}  ${text}`.trimEnd());
+  return rows.flatMap(([head, text]) =>
+    wrapped(text, LINE - width - 4).map((line, i) =>
+      `  ${(i === 0 ? head : "").padEnd(width)}  ${line}`.trimEnd(),
+    ),
+  );
+}
+
+function wrapped(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.length - 1;
+    if (lines[last] === "") lines[last] = word;
+    else if (lines[last].length + 1 + word.length <= width) lines[last] += ` ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
