@@ -6,8 +6,8 @@ import { empty, type Tensor, upload } from "../tensor/tensor";
 import { type Gpu, openGpu } from "./gpu";
 import { kernel } from "./pipelines";
 import { profileWork } from "./profile";
-import type { Variant } from "./queue";
 import { timeWork } from "./timing";
+import type { Variant } from "./work";
 
 const spin = {
   file: "test/spin.wgsl",
@@ -211,6 +211,90 @@ test("prepare compiles and tunes but runs one workgroup, and what follows is who
     expect([after[63], after[64]]).toEqual([1, -1]);
     record();
     expect((await y.readFloats()).every((v) => v === 1)).toBe(true);
+  });
+});
+
+test("a recording replays its work on new inputs, its constants included, and holds its buffers", async () => {
+  await scoped(gpu, async () => {
+    const n = 64 * 50;
+    const x = upload(gpu, new Float32Array(n), [n]);
+    const sum = empty(gpu, [n]);
+    const record = (): void => {
+      const constant = upload(gpu, new Float32Array(n).fill(10), [n]); // a write that becomes part of the recording
+      const y = addOne(addOne(x, 3, n), 3, n);
+      const copy = { sourceOffset: 0, targetOffset: 0, bytes: 128 };
+      gpu.queue.record({ kind: "copy", source: y.allocation, target: sum.allocation, ...copy });
+      gpu.queue.record({
+        kind: "copy",
+        source: constant.allocation,
+        target: sum.allocation,
+        ...copy,
+        targetOffset: 128,
+      });
+    };
+    await scoped(gpu, async () => {
+      record();
+      await gpu.queue.finish();
+    });
+    let recording = await scoped(gpu, () => {
+      record();
+      return gpu.queue.capture();
+    });
+    expect([recording.dispatches, recording.pipelines]).toEqual([2, 1]);
+    expect(gpu.pool.stats().pinnedBytes).toBeGreaterThan(0);
+    // New tensors must not land in the recording's buffers.
+    const bystanders = Array.from({ length: 8 }, (_, i) => upload(gpu, new Float32Array(n).fill(i), [n]));
+    const before = gpu.queue.counters.dispatches;
+    for (const value of [5, 7]) {
+      gpu.queue.record({
+        kind: "write",
+        target: x.allocation,
+        offset: 0,
+        data: new Uint8Array(new Float32Array(n).fill(value).buffer),
+      });
+      gpu.queue.record({ kind: "replay", recording });
+      const got = await sum.readFloats();
+      expect([got[0], got[31], got[32], got[63]]).toEqual([value + 2, value + 2, 10, 10]);
+    }
+    expect(gpu.queue.counters.dispatches - before).toBe(4);
+    for (const [i, tensor] of bystanders.entries())
+      expect(new Set(await tensor.readFloats())).toEqual(new Set([i]));
+    recording.dispose();
+    expect(gpu.pool.stats().pinnedBytes).toBe(0);
+    gpu.queue.record({ kind: "replay", recording });
+    await expect(gpu.flush()).rejects.toThrow("a disposed recording was replayed");
+    recording = await gpu.queue.capture(); // nothing recorded: an empty recording is fine
+    expect(recording.dispatches).toBe(0);
+    recording.dispose();
+  });
+  expect(gpu.pool.stats().liveBuffers).toBe(0);
+});
+
+test("long work in a recording is cut into several submits", async () => {
+  await scoped(gpu, async () => {
+    const n = 64 * 3000;
+    const x = upload(gpu, new Float32Array(n), [n]);
+    const y = addOne(x, 4000, n * 4000 * 3);
+    await gpu.queue.finish();
+    const recording = await scoped(gpu, () => {
+      gpu.queue.record({ kind: "clear", target: y.allocation });
+      const z = addOne(x, 4000, n * 4000 * 3);
+      gpu.queue.record({
+        kind: "copy",
+        source: z.allocation,
+        sourceOffset: 0,
+        target: y.allocation,
+        targetOffset: 0,
+        bytes: 4 * n,
+      });
+      return gpu.queue.capture();
+    });
+    expect(recording.dispatches).toBeGreaterThan(2);
+    const before = gpu.queue.counters.submits;
+    gpu.queue.record({ kind: "replay", recording });
+    expect((await y.readFloats()).every((v) => v === 1)).toBe(true);
+    expect(gpu.queue.counters.submits - before).toBeGreaterThan(2);
+    recording.dispose();
   });
 });
 

@@ -3,9 +3,10 @@ import { TesseraError } from "../base/errors";
 import { type AdapterSummary, type OpenOptions, requestDevice } from "./gate";
 import { PipelineCache } from "./pipelines";
 import { type Allocation, BufferPool } from "./pool";
-import { type FlushOptions, WorkQueue } from "./queue";
+import { WorkQueue } from "./queue";
 import { ReadbackRing } from "./readback";
 import { Tuner, type TuneStore } from "./tune";
+import type { FlushOptions } from "./work";
 
 export interface Gpu {
   readonly device: GPUDevice;

@@ -15,6 +15,8 @@ export interface PoolStats {
   liveBytes: number;
   /** Live and free buffers together: what the device really holds. */
   allocatedBytes: number;
+  /** Buffers that nobody owns but recordings still use. */
+  pinnedBytes: number;
 }
 
 const STORAGE_COPY = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
@@ -25,6 +27,10 @@ export class BufferPool {
   private pending: Promise<void>[] = [];
   /** Buffers whose allocation failed: never handed out again. */
   private readonly broken = new WeakSet<GPUBuffer>();
+  /** Buffers that recordings use, with the number of recordings; they are not handed out again meanwhile. */
+  private readonly pins = new Map<GPUBuffer, number>();
+  private readonly live = new Set<GPUBuffer>();
+  private pinnedBytes = 0;
   private liveBuffers = 0;
   private liveBytes = 0;
   private allocatedBytes = 0;
@@ -37,7 +43,8 @@ export class BufferPool {
   constructor(private readonly device: GPUDevice) {}
 
   stats(): PoolStats {
-    return { liveBuffers: this.liveBuffers, liveBytes: this.liveBytes, allocatedBytes: this.allocatedBytes };
+    const { liveBuffers, liveBytes, allocatedBytes, pinnedBytes } = this;
+    return { liveBuffers, liveBytes, allocatedBytes, pinnedBytes };
   }
 
   /** Bytes of guard band behind the data of each binding. */
@@ -58,6 +65,7 @@ export class BufferPool {
     }
     const capacity = Math.min(sizeClass(asked + this.guardBytes), Math.max(limit, asked + this.guardBytes));
     const buffer = this.free.get(capacity)?.pop() ?? this.create(capacity, label, asked);
+    this.live.add(buffer);
     this.liveBuffers++;
     this.liveBytes += capacity;
     const allocation = { buffer, bytes: asked, capacity, references: 1 };
@@ -78,10 +86,46 @@ export class BufferPool {
     if (--allocation.references > 0) return;
     this.liveBuffers--;
     this.liveBytes -= allocation.capacity;
-    if (this.broken.has(allocation.buffer)) return;
-    const list = this.free.get(allocation.capacity) ?? [];
-    list.push(allocation.buffer);
-    this.free.set(allocation.capacity, list);
+    this.live.delete(allocation.buffer);
+    if (this.pins.has(allocation.buffer)) this.pinnedBytes += allocation.capacity;
+    else this.recycle(allocation);
+  }
+
+  /** Keeps the buffers from being handed out, also those that are free now, until each pin is taken back. */
+  pin(allocations: Iterable<Allocation>): void {
+    for (const allocation of distinct(allocations)) {
+      const { buffer, capacity } = allocation;
+      const count = this.pins.get(buffer) ?? 0;
+      this.pins.set(buffer, count + 1);
+      if (count > 0 || this.live.has(buffer)) continue;
+      const list = this.free.get(capacity);
+      const at = list?.indexOf(buffer) ?? -1;
+      assert(at >= 0, "a pinned buffer is neither live nor free");
+      list?.splice(at, 1);
+      this.pinnedBytes += capacity;
+    }
+  }
+
+  /** Takes the pins of the same allocations back. */
+  unpin(allocations: Iterable<Allocation>): void {
+    for (const allocation of distinct(allocations)) {
+      const count = this.pins.get(allocation.buffer) ?? 0;
+      assert(count > 0, "a buffer was unpinned twice");
+      if (count > 1) this.pins.set(allocation.buffer, count - 1);
+      else {
+        this.pins.delete(allocation.buffer);
+        if (this.live.has(allocation.buffer)) continue;
+        this.pinnedBytes -= allocation.capacity;
+        this.recycle(allocation);
+      }
+    }
+  }
+
+  private recycle({ buffer, capacity }: Allocation): void {
+    if (this.broken.has(buffer)) return;
+    const list = this.free.get(capacity) ?? [];
+    list.push(buffer);
+    this.free.set(capacity, list);
   }
 
   /** Destroys all free buffers. Call only when no recorded work is outstanding. */
@@ -118,6 +162,11 @@ export class BufferPool {
     this.pending.push(check);
     return buffer;
   }
+}
+
+/** One allocation per buffer. */
+function distinct(allocations: Iterable<Allocation>): Iterable<Allocation> {
+  return new Map([...allocations].map((allocation) => [allocation.buffer, allocation])).values();
 }
 
 /** Rounds up to one of eight steps per power of two, so that near sizes share buffers and waste stays below 1/8. */

@@ -1,62 +1,17 @@
 // Records GPU work and submits it in slices of bounded time. It decides when work runs, never what it computes.
-import { TesseraError, throwIfCancelled } from "../base/errors";
-import type { Compiled, Kernel, PipelineCache } from "./pipelines";
-import type { Allocation, BufferPool } from "./pool";
+import { assert, TesseraError, throwIfCancelled } from "../base/errors";
+import type { Compiled, PipelineCache } from "./pipelines";
+import type { BufferPool } from "./pool";
 import type { Profiler } from "./profile";
-import { MAX_UNIFORM_BYTES as UNIFORM_SLOT, type Uniforms, writeUniforms } from "./reflect";
+import { gridOf, type Part, Recording, sliceUniforms, storageEntries } from "./recording";
+import { MAX_UNIFORM_BYTES as UNIFORM_SLOT, writeUniforms } from "./reflect";
 import type { Tuner } from "./tune";
+import type { Clear, Copy, Dispatch, FlushOptions, QueueCounters, Recorded, Variant, Write } from "./work";
 
-/** One way to compute the same result; an op with several lets the tuner choose by measurement. */
-export interface Variant {
-  name: string;
-  kernel: Kernel;
-  /** Number of workgroups, flat. Kernels compute their index with lib/grid. */
-  groups: number;
-  uniforms: Uniforms;
-}
-
-export interface Dispatch {
-  kind: "dispatch";
-  label: string;
-  variants: readonly Variant[];
-  /** One allocation per storage binding of the kernel, in binding order. */
-  bindings: readonly Allocation[];
-  /** About how many arithmetic operations the whole grid takes; sets the first slice and the progress weight. */
-  work: number;
-  /** Shape class for the tuner: dispatches of one class share the winner. */
-  shapeClass: string;
-}
-interface Write {
-  kind: "write";
-  target: Allocation;
-  offset: number;
-  data: Uint8Array;
-}
-interface Copy {
-  kind: "copy";
-  source: Allocation;
-  sourceOffset: number;
-  target: Allocation;
-  targetOffset: number;
-  bytes: number;
-}
-interface Clear {
-  kind: "clear";
-  target: Allocation;
-}
-export type Recorded = Dispatch | Write | Copy | Clear;
-
-export interface FlushOptions {
-  signal?: AbortSignal;
-  /** Called after each submit that finished: share of the recorded work done, in [0, 1]. */
-  progress?(share: number): void;
-}
-
-export interface QueueCounters {
-  dispatches: number;
-  submits: number;
-  bytesWritten: number;
-  bytesRead: number;
+/** A dispatch's kernel, chosen and compiled. */
+interface Resolved {
+  variant: Variant;
+  compiled: Compiled;
 }
 
 const UNIFORM_SLOTS = 256;
@@ -65,7 +20,6 @@ const UNIFORM_COPY = 0x40 | 0x8; // UNIFORM | COPY_DST
 const SLOWEST_MS_PER_OPERATION = 1 / 1e5;
 /** Submits with fewer operations say more about overhead than about speed. */
 const MEASURABLE_WORK = 1e6;
-const MAX_DIMENSION = 65_535;
 
 export class WorkQueue {
   readonly counters: QueueCounters = { dispatches: 0, submits: 0, bytesWritten: 0, bytesRead: 0 };
@@ -127,13 +81,48 @@ export class WorkQueue {
       await this.pool.confirm();
       for (const item of batch) {
         throwIfCancelled(options.signal);
-        if (item.kind !== "dispatch") this.transfer(item);
+        if (item.kind === "replay") await this.replay(item.recording, options);
+        else if (item.kind !== "dispatch") this.transfer(item);
         else {
           const { variant, compiled } = await this.resolve(item);
           this.encode(compiled, item, variant, 0, Math.min(1, variant.groups));
         }
       }
       await this.submit();
+    });
+  }
+
+  /**
+   * Turns what is recorded into something that can be replayed; it is not run. Values written from the CPU become
+   * constants of the recording, and its buffers stay reserved until it is disposed. Run the same work once before, so
+   * that kernels are tuned on real data and their times are known.
+   * @throws TesseraError as `flush`.
+   */
+  async capture(): Promise<Recording> {
+    let made: Recording | undefined;
+    await this.take(async (batch) => {
+      await this.pool.confirm();
+      const parts: Part[] = [];
+      for (const item of batch) {
+        assert(item.kind !== "replay", "a recording cannot hold another");
+        if (item.kind !== "dispatch") parts.push(item);
+        else parts.push(...this.slices(item, await this.resolve(item)));
+      }
+      made = new Recording(this.device, this.pool, parts);
+    });
+    return made!;
+  }
+
+  /** A dispatch cut into slices by what is known of its kernel's speed. */
+  private slices(item: Dispatch, { variant, compiled }: Resolved): Part[] {
+    const rate = this.rates.get(variant.kernel.key) ?? this.generalRate ?? 0;
+    const total = item.work * rate;
+    const sliceable = variant.kernel.reflection.uniform?.fields.has("first_group") ?? false;
+    const pieces = sliceable ? Math.min(variant.groups, Math.max(1, Math.ceil(total / this.sliceMs))) : 1;
+    return Array.from({ length: pieces }, (_, i): Part => {
+      const first = Math.floor((i * variant.groups) / pieces);
+      const count = Math.floor(((i + 1) * variant.groups) / pieces) - first;
+      return { kind: "dispatch", item, variant, compiled, first, count, ms: total / pieces };
     });
   }
 
@@ -160,7 +149,8 @@ export class WorkQueue {
     try {
       for (const item of batch) {
         throwIfCancelled(options.signal);
-        if (item.kind !== "dispatch") this.transfer(item);
+        if (item.kind === "replay") await this.replay(item.recording, options);
+        else if (item.kind !== "dispatch") this.transfer(item);
         else {
           await this.dispatch(item, options, (share) =>
             options.progress?.((done + share * item.work) / total),
@@ -216,7 +206,7 @@ export class WorkQueue {
   }
 
   /** The variant that will run, compiled. */
-  private async resolve(item: Dispatch): Promise<{ variant: Variant; compiled: Compiled }> {
+  private async resolve(item: Dispatch): Promise<Resolved> {
     const variant = item.variants.length === 1 ? item.variants[0] : await this.choose(item);
     const compiled = this.pipelines.peek(variant.kernel) ?? (await this.pipelines.get(variant.kernel));
     return { variant, compiled };
@@ -252,31 +242,52 @@ export class WorkQueue {
         `${item.label}: the kernel has ${reflection.storage.length} storage bindings, ${item.bindings.length} were given: shaders/${file}`,
       );
     }
-    const entries: GPUBindGroupEntry[] = reflection.storage.map((s, i) => ({
-      binding: s.binding,
-      resource: { buffer: item.bindings[i].buffer, size: item.bindings[i].bytes + this.pool.guardBytes },
-    }));
+    const entries = storageEntries(item, variant, this.pool.guardBytes);
     if (reflection.uniform) {
-      const filled: Record<string, number | readonly number[]> = { ...variant.uniforms };
-      if (reflection.uniform.fields.has("first_group")) filled.first_group = first;
-      if (reflection.uniform.fields.has("groups")) filled.groups = first + count;
-      writeUniforms(reflection.uniform, filled, this.uniformView, this.slot * UNIFORM_SLOT, file);
-      const resource = {
-        buffer: this.uniformBuffer,
-        offset: this.slot * UNIFORM_SLOT,
-        size: reflection.uniform.bytes,
-      };
+      const at = this.slot * UNIFORM_SLOT;
+      writeUniforms(reflection.uniform, sliceUniforms(variant, first, count), this.uniformView, at, file);
+      const resource = { buffer: this.uniformBuffer, offset: at, size: reflection.uniform.bytes };
       entries.push({ binding: reflection.uniform.binding, resource });
       this.slot++;
     }
-    const rows = Math.ceil(count / MAX_DIMENSION);
-    this.encoder ??= this.device.createCommandEncoder();
     if (this.profiler) this.endPass();
-    this.pass ??= this.encoder.beginComputePass(this.profiler?.next(item.label));
-    this.pass.setPipeline(compiled.pipeline);
-    this.pass.setBindGroup(0, this.device.createBindGroup({ layout: compiled.layout, entries }));
-    this.pass.dispatchWorkgroups(Math.ceil(count / rows), rows);
+    const pass = this.openPass(item.label);
+    pass.setPipeline(compiled.pipeline);
+    pass.setBindGroup(0, this.device.createBindGroup({ layout: compiled.layout, entries }));
+    pass.dispatchWorkgroups(...gridOf(count));
     this.counters.dispatches++;
+  }
+
+  private openPass(label: string): GPUComputePassEncoder {
+    this.encoder ??= this.device.createCommandEncoder();
+    this.pass ??= this.encoder.beginComputePass(this.profiler?.next(label));
+    return this.pass;
+  }
+
+  private async replay(recording: Recording, options: FlushOptions): Promise<void> {
+    assert(!recording.disposed, "a disposed recording was replayed");
+    const submits = [this.submit()];
+    for (const part of recording.parts) {
+      throwIfCancelled(options.signal);
+      const planned = part.ms * recording.correction;
+      if (this.plannedMs > 0 && this.plannedMs + planned > this.sliceMs) {
+        submits.push(this.submit());
+        await this.bound();
+      }
+      this.plannedMs += planned;
+      if (part.pass) part.pass(this.openPass("replay"));
+      else {
+        this.endPass();
+        this.encoder ??= this.device.createCommandEncoder();
+        part.plain?.(this.encoder);
+      }
+    }
+    this.counters.dispatches += recording.dispatches;
+    submits.push(this.submit());
+    void Promise.all(submits.slice(1))
+      .then((times) => recording.learn(times.reduce((sum, ms) => sum + ms, 0)))
+      .catch(() => {}); // a lost device is reported by whoever waits
+    await this.bound();
   }
 
   private transfer(item: Write | Copy | Clear): void {

@@ -1,5 +1,5 @@
 // Picks the fastest of several variants by timing them once per device and shape class. No vendor is ever named.
-import type { Dispatch, Variant } from "./queue";
+import type { Dispatch, Variant } from "./work";
 
 /** Where winners are kept between sessions (IndexedDB in the browser, a file in Node). */
 export interface TuneStore {

@@ -2,7 +2,7 @@
 import type { Gpu } from "../gpu/gpu";
 import type { KernelSource, LinkOptions } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
-import type { Variant } from "../gpu/queue";
+import type { Variant } from "../gpu/work";
 import type { Uniforms } from "../gpu/reflect";
 
 /** `rows`: every invocation reads for itself. `quad`: the lanes of a quad share their reads (needs subgroups). */

@@ -9,7 +9,7 @@ import tile128Text from "../../shaders/ops/matmul_tile128.wgsl?raw";
 import { TesseraError } from "../base/errors";
 import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
-import type { Variant } from "../gpu/queue";
+import type { Variant } from "../gpu/work";
 import { formatShape, sizeOf, stridesOf } from "../tensor/shape";
 import type { Tensor } from "../tensor/tensor";
 import type { LaunchContext } from "./op";

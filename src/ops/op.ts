@@ -1,7 +1,7 @@
 // What an operation is: one record from which tests, tuning, gradients, benches and reference pages are derived.
 import { TesseraError } from "../base/errors";
 import type { Gpu } from "../gpu/gpu";
-import type { Variant } from "../gpu/queue";
+import type { Variant } from "../gpu/work";
 import { type DType, empty, formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
 
 /** Float64 (or integer) data of a reference computation. */

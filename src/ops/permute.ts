@@ -3,7 +3,7 @@ import tileText from "../../shaders/ops/transpose_tile.wgsl?raw";
 import { TesseraError } from "../base/errors";
 import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
-import type { Variant } from "../gpu/queue";
+import type { Variant } from "../gpu/work";
 import { formatShape, resolveAxis, stridesOf } from "../tensor/shape";
 import { type DType, formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
 import { defineOp, type RefArray } from "./op";

@@ -5,7 +5,7 @@ import spreadText from "../../shaders/ops/segment_spread.wgsl?raw";
 import { TesseraError } from "../base/errors";
 import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
-import type { Variant } from "../gpu/queue";
+import type { Variant } from "../gpu/work";
 import { formatShape, sameShape, sizeOf } from "../tensor/shape";
 import { formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
 import { expectIndex } from "./csr";

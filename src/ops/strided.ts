@@ -6,7 +6,7 @@ import { assert, TesseraError } from "../base/errors";
 import { f32ToF16 } from "../base/half";
 import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
-import type { Variant } from "../gpu/queue";
+import type { Variant } from "../gpu/work";
 import { sizeOf, stridesOf } from "../tensor/shape";
 import { type DType, formatSpec, type TensorSpec } from "../tensor/tensor";
 import type { Bound } from "./op";

@@ -10,7 +10,7 @@ import { TesseraError } from "../../../base/errors";
 import type { Gpu } from "../../../gpu/gpu";
 import type { KernelSource } from "../../../gpu/link";
 import { kernel } from "../../../gpu/pipelines";
-import type { Variant } from "../../../gpu/queue";
+import type { Variant } from "../../../gpu/work";
 import { type AttentionResult, attention, expectAttention } from "../../../ops/attention";
 import { attentionSizes } from "../../../ops/attention-reference";
 import { attentionVariants, roomFor } from "../../../ops/attention-variants";
