@@ -214,6 +214,47 @@ test("prepare compiles and tunes but runs one workgroup, and what follows is who
   });
 });
 
+test("a window is part of a buffer: read, written, dispatched on, and an owner of it", async () => {
+  const whole = upload(
+    gpu,
+    Float32Array.from({ length: 256 }, (_, i) => i),
+    [256],
+  );
+  const part = whole.window(64, [2, 32]);
+  const inner = part.reshape([64]).window(0, [4]);
+  expect(() => whole.window(1, [2])).toThrow("a window starts at a multiple of 256 bytes, got 4");
+  expect(() => whole.window(192, [65])).toThrow(
+    "window: [65] from element 192 on reaches past the end of [256]",
+  );
+  whole.free();
+  await scoped(gpu, async () => {
+    const plus = addOne(part, 1, 64);
+    expect((await plus.readFloats())[63]).toBe(128);
+    gpu.queue.record({
+      kind: "write",
+      target: part.allocation,
+      offset: 4,
+      data: new Uint8Array(new Float32Array([-1]).buffer),
+    });
+    gpu.queue.record({
+      kind: "copy",
+      source: plus.allocation,
+      sourceOffset: 4,
+      target: part.allocation,
+      targetOffset: 128,
+      bytes: 4,
+    });
+    expect([...(await inner.readFloats())]).toEqual([64, -1, 66, 67]);
+    expect((await part.readFloats())[32]).toBe(66);
+    gpu.queue.record({ kind: "clear", target: inner.allocation });
+    expect([...(await part.readFloats()).subarray(0, 5)]).toEqual([0, 0, 0, 0, 68]);
+  });
+  expect(gpu.pool.stats().liveBuffers).toBe(1);
+  for (const tensor of [part, inner]) tensor.free();
+  // Not held by a scope: the reshape is still an owner.
+  expect(gpu.pool.stats().liveBuffers).toBe(1);
+});
+
 test("a recording replays its work on new inputs, its constants included, and holds its buffers", async () => {
   await scoped(gpu, async () => {
     const n = 64 * 50;

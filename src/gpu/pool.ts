@@ -2,11 +2,18 @@
 import { assert, TesseraError } from "../base/errors";
 import { formatBytes } from "../base/stats";
 
-/** One pooled buffer in use. `bytes` is what was asked (rounded up to 4), `capacity` what the buffer holds. */
+/**
+ * One pooled buffer in use, or a window on one. `bytes` is what was asked (rounded up to 4), `capacity` what the whole
+ * buffer holds.
+ */
 export interface Allocation {
   readonly buffer: GPUBuffer;
+  /** First byte of a window; 0 for a whole buffer. */
+  readonly offset: number;
   readonly bytes: number;
   readonly capacity: number;
+  /** What a window looks at; the window is one of its owners. */
+  readonly parent?: Allocation;
   references: number;
 }
 
@@ -21,6 +28,8 @@ export interface PoolStats {
 
 const STORAGE_COPY = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
 const GUARD_BYTES = 256;
+/** Offset of a binding that every device allows. */
+export const WINDOW_ALIGNMENT = 256;
 
 export class BufferPool {
   private readonly free = new Map<number, GPUBuffer[]>();
@@ -68,9 +77,25 @@ export class BufferPool {
     this.live.add(buffer);
     this.liveBuffers++;
     this.liveBytes += capacity;
-    const allocation = { buffer, bytes: asked, capacity, references: 1 };
+    const allocation = { buffer, offset: 0, bytes: asked, capacity, references: 1 };
     this.poison?.(allocation);
     return allocation;
+  }
+
+  /** Bytes [offset, offset + bytes) of an allocation as one of its own; `offset` must be a multiple of 256. */
+  window(allocation: Allocation, offset: number, bytes: number): Allocation {
+    assert(
+      offset % WINDOW_ALIGNMENT === 0,
+      `a window starts at a multiple of ${WINDOW_ALIGNMENT} bytes, got ${offset}`,
+    );
+    const asked = Math.ceil(bytes / 4) * 4;
+    assert(
+      offset + asked <= allocation.bytes,
+      `a window of ${asked} bytes at ${offset} is past the end, ${allocation.bytes}`,
+    );
+    const parent = this.retain(allocation.parent ?? allocation);
+    const { buffer, capacity } = parent;
+    return { buffer, offset: allocation.offset + offset, bytes: asked, capacity, parent, references: 1 };
   }
 
   /** Adds an owner. */
@@ -84,6 +109,10 @@ export class BufferPool {
   release(allocation: Allocation): void {
     assert(allocation.references > 0, "a buffer was freed twice");
     if (--allocation.references > 0) return;
+    if (allocation.parent) {
+      this.release(allocation.parent);
+      return;
+    }
     this.liveBuffers--;
     this.liveBytes -= allocation.capacity;
     this.live.delete(allocation.buffer);

@@ -3,7 +3,15 @@ import { assert, TesseraError, throwIfCancelled } from "../base/errors";
 import type { Compiled, PipelineCache } from "./pipelines";
 import type { BufferPool } from "./pool";
 import type { Profiler } from "./profile";
-import { gridOf, type Part, Recording, sliceUniforms, storageEntries } from "./recording";
+import {
+  encodeClear,
+  encodeCopy,
+  gridOf,
+  type Part,
+  Recording,
+  sliceUniforms,
+  storageEntries,
+} from "./recording";
 import { MAX_UNIFORM_BYTES as UNIFORM_SLOT, writeUniforms } from "./reflect";
 import type { Tuner } from "./tune";
 import type { Clear, Copy, Dispatch, FlushOptions, QueueCounters, Recorded, Variant, Write } from "./work";
@@ -291,33 +299,21 @@ export class WorkQueue {
   }
 
   private transfer(item: Write | Copy | Clear): void {
-    if (item.kind === "write") this.write(item);
-    else if (item.kind === "copy") this.copy(item);
-    else this.clear(item);
+    if (item.kind === "write") {
+      this.write(item);
+      return;
+    }
+    this.endPass();
+    this.encoder ??= this.device.createCommandEncoder();
+    if (item.kind === "copy") encodeCopy(this.encoder, item);
+    else encodeClear(this.encoder, item);
   }
 
   private write(item: Write): void {
     void this.submit(); // writeBuffer takes its place in the queue now, so earlier work must be there already
-    this.device.queue.writeBuffer(item.target.buffer, item.offset, item.data as Uint8Array<ArrayBuffer>);
+    const { target, offset, data } = item;
+    this.device.queue.writeBuffer(target.buffer, target.offset + offset, data as Uint8Array<ArrayBuffer>);
     this.counters.bytesWritten += item.data.byteLength;
-  }
-
-  private copy(item: Copy): void {
-    this.endPass();
-    this.encoder ??= this.device.createCommandEncoder();
-    this.encoder.copyBufferToBuffer(
-      item.source.buffer,
-      item.sourceOffset,
-      item.target.buffer,
-      item.targetOffset,
-      item.bytes,
-    );
-  }
-
-  private clear(item: Clear): void {
-    this.endPass();
-    this.encoder ??= this.device.createCommandEncoder();
-    this.encoder.clearBuffer(item.target.buffer, 0, item.target.bytes);
   }
 
   private endPass(): void {

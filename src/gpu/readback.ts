@@ -33,7 +33,7 @@ export class ReadbackRing {
         : { buffer: this.device.createBuffer({ size, usage: MAP_READ_COPY, label: "readback" }), size };
     const encoder = this.device.createCommandEncoder();
     const padded = Math.ceil(bytes / 4) * 4;
-    encoder.copyBufferToBuffer(source.buffer, offset, entry.buffer, 0, padded);
+    encoder.copyBufferToBuffer(source.buffer, source.offset + offset, entry.buffer, 0, padded);
     this.device.queue.submit([encoder.finish()]);
     try {
       await entry.buffer.mapAsync(MAP_MODE_READ, 0, padded);

@@ -34,7 +34,11 @@ const UNIFORM_COPY = 0x40 | 0x8; // UNIFORM | COPY_DST
 export function storageEntries(item: Dispatch, variant: Variant, guard: number): GPUBindGroupEntry[] {
   return variant.kernel.reflection.storage.map((s, i) => ({
     binding: s.binding,
-    resource: { buffer: item.bindings[i].buffer, size: item.bindings[i].bytes + guard },
+    resource: {
+      buffer: item.bindings[i].buffer,
+      offset: item.bindings[i].offset,
+      size: item.bindings[i].bytes + guard,
+    },
   }));
 }
 
@@ -88,16 +92,21 @@ export class Recording {
     let constant = 0;
     this.parts = parts.map((part): Encoded => {
       if (part.kind === "dispatch") return this.dispatch(part, uniforms, slot++);
-      if (part.kind === "copy") return { ms: 0, plain: (encoder) => copy(encoder, part) };
-      if (part.kind === "clear")
-        return { ms: 0, plain: (encoder) => encoder.clearBuffer(part.target.buffer, 0, part.target.bytes) };
+      if (part.kind === "copy") return { ms: 0, plain: (encoder) => encodeCopy(encoder, part) };
+      if (part.kind === "clear") return { ms: 0, plain: (encoder) => encodeClear(encoder, part) };
       const from = constant;
       constant += padded(part.data.byteLength);
       const bytes = padded(part.data.byteLength);
       return {
         ms: 0,
         plain: (encoder) =>
-          encoder.copyBufferToBuffer(constants, from, part.target.buffer, part.offset, bytes),
+          encoder.copyBufferToBuffer(
+            constants,
+            from,
+            part.target.buffer,
+            part.target.offset + part.offset,
+            bytes,
+          ),
       };
     });
   }
@@ -182,9 +191,14 @@ export class Recording {
 
 const padded = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
-function copy(encoder: GPUCommandEncoder, part: Copy): void {
-  const { source, sourceOffset, target, targetOffset, bytes } = part;
-  encoder.copyBufferToBuffer(source.buffer, sourceOffset, target.buffer, targetOffset, bytes);
+export function encodeCopy(encoder: GPUCommandEncoder, item: Copy): void {
+  const { source, sourceOffset, target, targetOffset, bytes } = item;
+  const [from, to] = [source.offset + sourceOffset, target.offset + targetOffset];
+  encoder.copyBufferToBuffer(source.buffer, from, target.buffer, to, bytes);
+}
+
+export function encodeClear(encoder: GPUCommandEncoder, { target }: Clear): void {
+  encoder.clearBuffer(target.buffer, target.offset, target.bytes);
 }
 
 function touched(part: Part): readonly Allocation[] {

@@ -59,6 +59,22 @@ export class Tensor implements TensorSpec {
     return new Tensor(this.gpu, [...shape], this.dtype, this.gpu.pool.retain(this.allocation));
   }
 
+  /**
+   * Elements from `start` on under a shape; shares the buffer, so that writing one changes the other. `start` must lie on
+   * a multiple of 256 bytes. @throws TesseraError `shape` when it reaches past the end.
+   */
+  window(start: number, shape: Shape): Tensor {
+    if (start + sizeOf(shape) > this.size) {
+      throw new TesseraError(
+        "shape",
+        `window: ${formatShape(shape)} from element ${start} on reaches past the end of ${formatShape(this.shape)}`,
+      );
+    }
+    const width = BYTES_PER_ELEMENT[this.dtype];
+    const memory = this.gpu.pool.window(this.allocation, start * width, sizeOf(shape) * width);
+    return new Tensor(this.gpu, [...shape], this.dtype, memory);
+  }
+
   /** Values as f32 for the float types (decoded), as they are for the integer types. */
   async read(): Promise<Float32Array | Int32Array | Uint32Array> {
     return decodeBits(await this.gpu.read(this.allocation, 0, this.bytes), this.dtype);
