@@ -17,8 +17,9 @@ import { sparseAttentionRows } from "./sparse-attention";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SUITES = ["kernels", "sparse-attention"] as const;
 const PEERS = ["jax-js", "TensorFlow.js", "ONNX Runtime Web"];
-const USAGE = `npm run bench -- <suite> [--target node|chromium|firefox] [--rounds N] [--only TEXT] [--peers a,b] [--json]
-suites: ${SUITES.join(", ")}; peers (browser targets only): ${PEERS.join(", ")}`;
+const USAGE = `npm run bench -- <suite> [--target node|chromium|firefox] [--rounds N] [--only TEXT] [--peers a,b] [--length L] [--json]
+suites: ${SUITES.join(", ")}; peers (kernels in a browser only): ${PEERS.join(", ")}
+--length: tokens of sparse-attention, a multiple of 64 (4096). In Node the variable TESSERA_ADAPTER picks the adapter.`;
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -70,7 +71,7 @@ async function inBrowser(kind: BrowserKind, request: PageRequest): Promise<PageR
 async function inNode(request: PageRequest): Promise<PageReply> {
   const gpu = await openGpu((await openNodeGpu()).gpu);
   const adapter = { name: gpu.adapter.name, features: gpu.adapter.features };
-  const options = { rounds: request.rounds, log };
+  const options = { ...request, log };
   if (request.suite === "sparse-attention") return { adapter, rows: await sparseAttentionRows(gpu, options) };
   const rows = [];
   for (const item of kernelCases(request.only))
@@ -85,19 +86,22 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "5" },
     only: { type: "string", default: "" },
     peers: { type: "string", default: PEERS.join(",") },
+    length: { type: "string", default: "0" },
     json: { type: "boolean", default: false },
   },
 });
 const suite = SUITES.find((s) => s === positionals[0]);
 const target = values.target ?? (suite === "kernels" ? "chromium" : "node");
 const rounds = Number(values.rounds);
+const length = Number(values.length);
 const peers = values.peers.split(",").filter(Boolean);
 const unknown = peers.filter((p) => !PEERS.includes(p));
-if (!suite || !["node", "chromium", "firefox"].includes(target) || !(rounds >= 1) || unknown.length) {
+const sane = rounds >= 1 && length >= 0 && Number.isInteger(length / 64);
+if (!suite || !["node", "chromium", "firefox"].includes(target) || !sane || unknown.length) {
   log(USAGE);
   process.exit(2);
 }
-const request: PageRequest = { suite, rounds, only: values.only, peers, wasmFolder: "" };
+const request: PageRequest = { suite, rounds, length, only: values.only, peers, wasmFolder: "" };
 const reply = target === "node" ? await inNode(request) : await inBrowser(target as BrowserKind, request);
 const report = { suite, target, ...reply };
 process.stdout.write(`${JSON.stringify(report, null, values.json ? undefined : 2)}\n`);

@@ -30,14 +30,17 @@ export interface Row {
   case: string;
   /** Median milliseconds of ours. */
   ms: number;
-  /** Operations a second over 1e9. */
-  rate: number;
+  /** Useful operations a second over 1e9; null where operations are not what a row is about. */
+  rate: number | null;
   unit: "GFLOP/s";
+  /** Median milliseconds of each peer, measured in turn with ours. */
   peers: Record<string, number>;
   /** How many times faster than the best peer of the row; above 1 is ahead. */
   ratio: number | null;
   /** Peers that could not take part, and why. */
   absent: Record<string, string>;
-  /** Largest difference to the first peer's result, relative to the largest value. */
+  /** Largest difference to what the row was checked against, relative to the largest value. */
   difference: number | null;
+  /** Kernel variant that ran, where the tuner had a choice. */
+  kernel?: string;
 }

@@ -17,13 +17,15 @@ const FILES: Readonly<Record<string, string>> = {
 export interface PageRequest {
   suite: "kernels" | "sparse-attention";
   rounds: number;
+  /** Tokens of sparse-attention; 0 for the published size. */
+  length: number;
   only: string;
   peers: readonly string[];
   wasmFolder: string;
 }
 export interface PageReply {
   adapter: { name: string; features: readonly string[] };
-  rows: unknown[];
+  rows: Row[];
 }
 
 async function contestants(
@@ -46,7 +48,7 @@ async function bench(request: PageRequest): Promise<PageReply> {
   const log = (line: string): void => console.log(line);
   const adapter = { name: gpu.adapter.name, features: gpu.adapter.features };
   if (request.suite === "sparse-attention")
-    return { adapter, rows: await sparseAttentionRows(gpu, { rounds: request.rounds, log }) };
+    return { adapter, rows: await sparseAttentionRows(gpu, { ...request, log }) };
   const { peers, missing } = await contestants(request);
   const ours = tesseraContestant(gpu);
   const rows: Row[] = [];

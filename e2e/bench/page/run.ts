@@ -1,6 +1,6 @@
-// Times contestants in turn, round by round, so that drift of a shared machine hits all alike.
-import { median } from "../../../src/base/stats";
+// Runs one row of the kernel bench: ours and every peer on the same data, checked against each other, timed in turn.
 import type { BenchCase, Contestant, Prepared, Row } from "./contestant";
+import { relativeDifference, round4, timeInTurn } from "./timing";
 
 export interface RunOptions {
   rounds: number;
@@ -10,7 +10,14 @@ export interface RunOptions {
 /** Results of one row agree when they differ by less than this share of the largest value. */
 const AGREEMENT = 1e-3;
 
-/** One row: ours first, every peer interleaved with it; results are checked against each other before timing. */
+interface Ready {
+  name: string;
+  prepared: Prepared;
+  /** Relative to our result. */
+  difference: number;
+}
+
+/** @throws Error when ours fails, or differs from every peer that ran. */
 export async function runCase(
   item: BenchCase,
   ours: Contestant,
@@ -18,67 +25,52 @@ export async function runCase(
   options: RunOptions,
 ): Promise<Row> {
   const absent: Record<string, string> = {};
-  const ready: { name: string; prepared: Prepared; times: number[] }[] = [];
+  const ready: Ready[] = [];
+  let expected: Float32Array | undefined;
   for (const contestant of [ours, ...peers]) {
+    options.log(`${item.row} ${item.case}: ${contestant.name} …`);
     try {
       const prepared = await contestant.prepare(item);
       await prepared.run();
-      ready.push({ name: contestant.name, prepared, times: [] });
+      const result = await prepared.result();
+      expected ??= result;
+      ready.push({ name: contestant.name, prepared, difference: relativeDifference(expected, result) });
     } catch (error) {
       if (contestant === ours) throw error;
-      absent[contestant.name] = (error as Error).message;
+      absent[contestant.name] = firstLine(error);
     }
   }
-  const results = await Promise.all(ready.map((r) => r.prepared.result()));
-  const differences = results.map((r) => relativeDifference(results[0], r));
-  const agreeing = ready.filter((_, i) => differences[i] < AGREEMENT);
+  const agreeing = ready.filter((entry) => entry.difference < AGREEMENT);
   if (ready.length > 1 && agreeing.length === 1) {
-    throw new Error(
-      `${item.row} ${item.case}: our result differs from every peer's, by ${differences.slice(1).join(", ")}`,
-    );
+    const differences = ready.slice(1).map((entry) => `${entry.name} by ${entry.difference.toPrecision(2)}`);
+    throw new Error(`${item.row} ${item.case}: our result differs from ${differences.join(", ")}`);
   }
-  for (const [i, entry] of ready.entries()) {
-    if (!agreeing.includes(entry))
-      absent[entry.name] = `its result differs by ${differences[i].toPrecision(2)}`;
+  for (const { name, difference } of ready) {
+    if (!(difference < AGREEMENT)) absent[name] = `its result differs by ${difference.toPrecision(2)}`;
   }
-  const difference = agreeing.length > 1 ? Math.max(...differences.filter((d) => d < AGREEMENT)) : null;
-  for (let round = 0; round < options.rounds; round++) {
-    for (const entry of agreeing) {
-      const started = performance.now();
-      await entry.prepared.run();
-      entry.times.push(performance.now() - started);
-    }
-  }
-  for (const entry of ready) entry.prepared.dispose();
-  const ms = median(agreeing[0].times);
-  const peerTimes = Object.fromEntries(agreeing.slice(1).map((r) => [r.name, round3(median(r.times))]));
-  const best = Math.min(...Object.values(peerTimes));
-  const row: Row = {
+  const entries = agreeing.map(({ name, prepared }) => ({
+    name,
+    async run(repeats: number) {
+      for (let i = 0; i < repeats; i++) await prepared.run();
+    },
+  }));
+  const times = await timeInTurn(entries, options.rounds, options.log);
+  for (const { prepared } of ready) prepared.dispose();
+  const ms = times.get(ours.name)!;
+  times.delete(ours.name);
+  const best = Math.min(...times.values());
+  return {
     name: item.row,
     case: item.case,
-    ms: round3(ms),
-    rate: round3(item.operations / ms / 1e6),
+    ms: round4(ms),
+    rate: round4(item.operations / ms / 1e6),
     unit: "GFLOP/s",
-    peers: peerTimes,
-    ratio: Number.isFinite(best) ? round3(best / ms) : null,
+    peers: Object.fromEntries([...times].map(([name, value]) => [name, round4(value)])),
+    ratio: Number.isFinite(best) ? round4(best / ms) : null,
     absent,
-    difference,
+    difference: agreeing.length > 1 ? Math.max(...agreeing.slice(1).map((entry) => entry.difference)) : null,
   };
-  options.log(
-    `${row.name} ${row.case}: ${row.ms} ms, peers ${JSON.stringify(row.peers)}, ratio ${row.ratio}`,
-  );
-  return row;
 }
 
-export const round3 = (value: number): number => Number(value.toPrecision(4));
-
-function relativeDifference(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  let worst = 0;
-  let scale = 0;
-  for (let i = 0; i < a.length; i++) {
-    worst = Math.max(worst, Math.abs(a[i] - b[i]));
-    scale = Math.max(scale, Math.abs(a[i]));
-  }
-  return worst / scale;
-}
+const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split("\n")[0].slice(0, 300);
