@@ -4,6 +4,8 @@
 // Reads x [rows, d], position [length, axes], turn [pairs] (high word, low word), writes y. One invocation = one pair
 // (the features that are not rotated are copied by the invocations that follow).
 #import lib/grid
+#import lib/integer
+#import lib/rotor
 alias T = f32;
 alias P = u32; // u32 or f32 positions
 const INTERLEAVED: bool = true; // pairs (2i, 2i + 1), else (i, i + pairs)
@@ -28,33 +30,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<T>;
 @group(0) @binding(4) var<uniform> p: Params;
 
-// High word of a 32 x 32-bit product.
-fn mul_high(a: u32, b: u32) -> u32 {
-  let al = a & 0xffffu; let ah = a >> 16u;
-  let bl = b & 0xffffu; let bh = b >> 16u;
-  let low = al * bl;
-  let middle = ah * bl + (low >> 16u);
-  let other = al * bh + (middle & 0xffffu);
-  return ah * bh + (middle >> 16u) + (other >> 16u);
-}
-
 // Fraction of a turn, in 2^-32, of a whole number of positions: (n · turn) mod 1.
 fn whole_turns(n: u32, step: vec2u) -> u32 { return n * step.x + mul_high(n, step.y); }
-
-// Cosine and sine of f · 2^-32 turns.
-fn rotor(f: u32) -> vec2f {
-  let quadrant = (f + 0x20000000u) >> 30u;
-  let rest = f32(bitcast<i32>(f - (quadrant << 30u))) * 1.4629180792671596e-9; // 2π / 2^32: within ±π/4
-  let s = rest * rest;
-  let sine = rest + rest * s * (-0.16666666666 + s * (0.0083333319 + s * (-0.00019841 + s * 2.7183e-6)));
-  let cosine = 1.0 + s * (-0.5 + s * (0.041666666 + s * (-0.0013888876 + s * (2.4797e-5 - s * 2.6e-7))));
-  switch (quadrant & 3u) {
-    case 0u: { return vec2f(cosine, sine); }
-    case 1u: { return vec2f(-sine, cosine); }
-    case 2u: { return vec2f(-cosine, -sine); }
-    default: { return vec2f(sine, -cosine); }
-  }
-}
 
 fn angle(at: P, step: vec2u) -> vec2f {
   if (!FLOAT_POSITION) { return rotor(whole_turns(u32(at), step)); }

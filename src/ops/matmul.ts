@@ -4,12 +4,12 @@
 import { TesseraError } from "../base/errors";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../tensor/shape";
 import { formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
-import { activationBackwardOp } from "./activation-backward";
 import { launchMatmul, MATMUL_VARIANTS, type MatmulAttrs, type Sizes } from "./matmul-plan";
 import { matmulReference } from "./matmul-reference";
 import { matmulRejects, matmulSamples } from "./matmul-samples";
 import { defineOp, expectFloat, expectSameDtype, type Op } from "./op";
 import { sumRows, sumToShape } from "./sum-rows";
+import { unaryBackwardOp } from "./unary-backward";
 
 function sizesOf(a: TensorSpec, b: TensorSpec, attrs: MatmulAttrs): Sizes {
   for (const [x, name] of [
@@ -125,7 +125,7 @@ function beforeActivation(dy: Tensor, inputs: readonly Tensor[], biasAt: number,
   const plain = { ...attrs, activation: "none" as const };
   const [a, b] = inputs;
   const z = inputs[biasAt] ? matmulBiasOp([a, b, inputs[biasAt]], plain)[0] : matmulOp([a, b], plain)[0];
-  const [dz] = activationBackwardOp([dy, z], { activation });
+  const [dz] = unaryBackwardOp([dy, z], { function: activation });
   z.free();
   return dz;
 }
