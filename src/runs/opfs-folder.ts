@@ -1,8 +1,14 @@
 // Runs in the browser's private files (OPFS), from a page or a worker. It asks for no permission and shows nothing.
+import { TesseraError } from "../base/errors";
 import { type Folder, storageFull } from "./folder";
 
-/** The folder `name` of this origin's private files. Works where `navigator.storage.getDirectory` exists. */
+/** The folder `name` of this origin's private files. @throws TesseraError `storage-missing` where there are none. */
 export async function opfsFolder(name = "runs"): Promise<Folder> {
+  if (!("storage" in navigator) || !navigator.storage.getDirectory) {
+    const words =
+      "This browser gives pages no private files, so runs cannot be kept. Use a current browser over https or localhost, outside private browsing.";
+    throw new TesseraError("storage-missing", words);
+  }
   const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true });
 
   const parent = async (

@@ -1,12 +1,14 @@
 // The menu of everything a view or a run can be saved as. It knows no format: each item runs its own export.
 import { Button, Menu } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
-import { type ReactNode, useState } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 import { busy } from "../base/idle";
 import { toast } from "./toasts";
 
 export interface ExportItem {
   label: string;
+  /** Heading above the first item of a group; items of a group stand together. */
+  group?: string;
   hint?: string;
   run(): void | Promise<void>;
   /** Why it cannot be used now. */
@@ -36,13 +38,18 @@ export function ExportMenu(props: { items: readonly ExportItem[]; label?: string
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {props.items.map((item) => (
-          <Menu.Item key={item.label} disabled={item.disabled !== undefined} onClick={() => void start(item)}>
-            {item.label}
-            {(item.disabled ?? item.hint) && (
-              <div style={{ fontSize: 12, color: "var(--t-quiet)" }}>{item.disabled ?? item.hint}</div>
+        {props.items.map((item, i) => (
+          <Fragment key={item.label}>
+            {item.group !== undefined && item.group !== props.items[i - 1]?.group && (
+              <Menu.Label>{item.group}</Menu.Label>
             )}
-          </Menu.Item>
+            <Menu.Item disabled={item.disabled !== undefined} onClick={() => void start(item)}>
+              {item.label}
+              {(item.disabled ?? item.hint) && (
+                <div style={{ fontSize: 12, color: "var(--t-quiet)" }}>{item.disabled ?? item.hint}</div>
+              )}
+            </Menu.Item>
+          </Fragment>
         ))}
       </Menu.Dropdown>
     </Menu>

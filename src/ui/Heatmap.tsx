@@ -1,6 +1,6 @@
 // A heat map of a matrix: own canvas, perceptual colours, keyboard cursor, read-out, table view, saving. It keeps only
 // the cursor; pixels come from heatmap-draw.ts and never pass through React.
-import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useMemo, useRef } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useMemo, useRef } from "react";
 import { ChartFrame, framedPicture } from "./ChartFrame";
 import type { ColormapName } from "./colormaps";
 import { toCsv } from "./csv";
@@ -46,6 +46,8 @@ export interface HeatmapProps {
   /** Most CSS px for the cells. */
   height?: number;
   format?(value: number): string;
+  /** What the read-out says of a cell, in lines; names, value and mark when left out. */
+  words?(cell: HeatCell): string;
   onHover?(cell: HeatCell | null): void;
   onSelect?(cell: HeatCell): void;
   selected?: { row: number; col: number };
@@ -170,7 +172,7 @@ function HeatCanvas(props: CanvasProps): ReactNode {
     if (live.current && full && isSpoken) live.current.textContent = cellWords(props, full);
     props.onHover?.(full ?? null);
   };
-  const onPointer = (event: PointerEvent): { row: number; col: number } | undefined => {
+  const onPointer = (event: MouseEvent): { row: number; col: number } | undefined => {
     const box = event.currentTarget.getBoundingClientRect();
     return cellAt(layout, rows, cols, event.clientX - box.left, event.clientY - box.top);
   };
@@ -196,9 +198,13 @@ function HeatCanvas(props: CanvasProps): ReactNode {
       data-select={props.onSelect ? true : undefined}
       onKeyDown={onKeyDown}
       onBlur={() => show(undefined, false)}
+      onPointerDown={(event) => show(onPointer(event), false)}
       onPointerMove={(event) => show(onPointer(event), false)}
       onPointerLeave={() => show(undefined, false)}
-      onClick={() => cursor.current && props.onSelect?.(readCell(props, cursor.current))}
+      onClick={(event) => {
+        const cell = onPointer(event);
+        if (cell) props.onSelect?.(readCell(props, cell));
+      }}
     >
       <canvas ref={props.canvas} className={classes.canvas} aria-hidden />
       <canvas ref={overlay} className={classes.canvas} aria-hidden />
@@ -299,6 +305,7 @@ function readCell(props: HeatmapProps, { row, col }: { row: number; col: number 
 }
 
 function cellWords(props: HeatmapProps, cell: HeatCell): string {
+  if (props.words) return props.words(cell);
   const row = `${props.rowLabel} ${props.rowNames?.[cell.row] ?? cell.row}`;
   const col = `${props.colLabel} ${props.colNames?.[cell.col] ?? cell.col}`;
   const value = `${(props.format ?? formatNumber)(cell.value)}${props.unit ? ` ${props.unit}` : ""}`;

@@ -1,6 +1,5 @@
 // The page's hold on stored runs: loading, changing, deleting with a way back. Storage itself is src/runs.
 import { createStore } from "zustand/vanilla";
-import { TesseraError } from "../../base/errors";
 import { busy } from "../../base/idle";
 import { opfsFolder } from "../../runs/opfs-folder";
 import type { RunRecord } from "../../runs/record";
@@ -27,14 +26,7 @@ const leaving = new Map<string, ReturnType<typeof setTimeout>>();
 
 /** @throws TesseraError `storage-missing` when the browser gives a page no private files. */
 export function openRuns(): Promise<RunStore> {
-  opened ??= (async () => {
-    if (!("storage" in navigator) || !navigator.storage.getDirectory) {
-      const words =
-        "This browser gives pages no private files, so runs cannot be kept. Use a current browser over https or localhost, outside private browsing.";
-      throw new TesseraError("storage-missing", words);
-    }
-    return runStore(await opfsFolder());
-  })();
+  opened ??= opfsFolder().then((folder) => runStore(folder));
   opened.catch(() => {
     opened = undefined;
   });

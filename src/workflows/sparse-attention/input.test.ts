@@ -1,5 +1,6 @@
 // Finding q, k and v by name, the grid, and what is said of inputs that do not fit.
 import { describe, expect, test } from "vitest";
+import type { TesseraError } from "../../base/errors";
 import { defaults } from "../../base/params";
 import { encodeSafetensors } from "../../formats/safetensors";
 import { bytesSource } from "../../formats/source";
@@ -75,6 +76,21 @@ describe("names", () => {
     ],
   ])("refused: %s", (why, entries) => {
     expect(() => matchNames(entries, "")).toThrow(`No usable q, k, v: ${why}.`);
+  });
+  test("a refusal brings the table of tensors, each with its reason", () => {
+    let fields: unknown;
+    try {
+      matchNames([entry("x.q"), entry("x.k"), entry("mask", [3, 3])], "");
+    } catch (error) {
+      fields = (error as TesseraError).fields;
+    }
+    expect(fields).toMatchObject({
+      tensors: [
+        { name: "x.q", dtype: "F32", shape: [2, 64, 16], why: "v is missing beside x.q, x.k" },
+        { name: "x.k", why: "v is missing beside x.q, x.k" },
+        { name: "mask", use: null, why: "its name does not match {any}.{role}" },
+      ],
+    });
   });
   test("nothing alike lists what there is", () => {
     expect(() => matchNames([entry("weight", [3, 3])], "")).toThrow("Tensors found: weight F32[3, 3]");

@@ -160,6 +160,13 @@ export interface BlockMap {
   rowBlocks: Uint32Array<ArrayBuffer>;
   /** First block of each frame and of the text, as block positions; for lines in the picture. */
   boundaries: { at: number; label: string }[];
+  /**
+   * Where the video tokens of each key block lie, [keys, 6]: first and last frame, row and column. -1 for blocks
+   * without video tokens.
+   */
+  boxes: Int32Array<ArrayBuffer>;
+  grid: Grid;
+  length: number;
   order: Settings["order"];
 }
 
@@ -282,8 +289,15 @@ export type AttentionService = {
   match(request: { pattern: string }, context: Context): Promise<InputInfo>;
   /** Tells sizes, memory and time; runs nothing on the GPU. */
   inspect(request: { settings: Settings; triples: readonly string[] }, context: Context): Promise<Inspection>;
-  /** Dense, search, tiers, selection, sparse for the triples (empty = all); emits `head` after each head. */
-  analyse(request: { settings: Settings; triples: readonly string[] }, context: Context): Promise<Analysis>;
+  /**
+   * Dense, search, tiers, selection, sparse for the triples (empty = all); emits `head` after each head. With `goesOn`
+   * the heads of other triples that an earlier call with the same settings finished are kept for maps and exports; the
+   * result tells of this call's triples only.
+   */
+  analyse(
+    request: { settings: Settings; triples: readonly string[]; goesOn?: boolean },
+    context: Context,
+  ): Promise<Analysis>;
   /** Block map of a head of the last analysis. */
   map(request: { triple: string; head: number }, context: Context): Promise<BlockMap>;
   /** Recall-sparsity curves; emits `curve` after each. */

@@ -4,7 +4,7 @@ import { outputError } from "./engine/bound";
 import { fromMask, headRecall, keepCount, rowRecalls, toMask, topk } from "./engine/lists";
 import { attention, blockMass, type HeadArrays, lseRecalls, sparseAttention } from "./engine/reference";
 import { assignTiers } from "./engine/tiers";
-import { gatherRows, invertOrder, sampleBlocks, scatterRows, textSink, tokenOrder } from "./engine/tokens";
+import { blockBoxes, gatherRows, sampleBlocks, scatterRows, textSink, tokenOrder } from "./engine/tokens";
 import { type GoldenCase, goldenCases, goldenInputs, goldenTensors } from "./golden/load";
 import type { Grid } from "./protocol";
 
@@ -140,7 +140,6 @@ describe("token order", () => {
     (kind) => {
       const order = tokenOrder(grid, 457, kind);
       expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 457 }, (_, i) => i));
-      expect([...invertOrder(order)].map((i) => order[i])).toEqual(Array.from({ length: 457 }, (_, i) => i));
       const data = Float32Array.from({ length: 914 }, (_, i) => i);
       expect(scatterRows(gatherRows(data, 2, order), 2, order)).toEqual(data);
     },
@@ -153,6 +152,20 @@ describe("token order", () => {
       i % 8,
     ]);
     for (const place of tokens) expect(Math.max(...place)).toBeLessThan(4);
+  });
+  test("blocks know their frames, rows and columns", () => {
+    const boxes = (order: "raster" | "tile-4x4x4", side: number) => [
+      ...blockBoxes(grid, tokenOrder(grid, 457, order), side),
+    ];
+    // Tokens 64 to 127 of 5 x 9 x 10: from (0, 6, 4) to (1, 3, 7), so all columns and rows.
+    expect(boxes("raster", 64).slice(6, 12)).toEqual([0, 1, 0, 8, 0, 9]);
+    // The second tile of four frames: columns 4 to 7.
+    expect(boxes("tile-4x4x4", 64).slice(6, 12)).toEqual([0, 3, 0, 3, 4, 7]);
+    // 450 video tokens: the last block of 32 holds two of them and then text, the last of 9 only text.
+    expect(boxes("raster", 32).slice(-6)).toEqual([4, 4, 8, 8, 8, 9]);
+    expect(blockBoxes(grid, tokenOrder(grid, 457, "raster"), 9).slice(-6)).toEqual(
+      new Int32Array(6).fill(-1),
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 // Finds q, k and v among tensor names by a pattern, and says of every tensor what it is or why it is nothing.
-import { TesseraError } from "../../../base/errors";
+import { type Fields, TesseraError } from "../../../base/errors";
 import type { TensorEntry } from "../../../formats/tensor-data";
 import type { TripleInfo } from "../protocol";
 
@@ -69,8 +69,25 @@ export function matchNames(entries: readonly TensorEntry[], pattern: string): Ma
     reasons.length
       ? `No usable q, k, v: ${[...new Set(reasons)].slice(0, 3).join("; ")}.`
       : `No tensors named like q, k and v by the pattern ${pattern || DEFAULT_PATTERNS.slice(0, 3).join(" or ")}; set the pattern. Tensors found: ${found}`,
-    { pattern, tensors: entries.slice(0, 50).map((e) => e.name) },
+    { pattern, tensors: told(entries, tried) },
   );
+}
+
+/** Most tensors that an error tells of. */
+const TOLD = 200;
+
+/** Every tensor with its shape and, from the pattern that came closest, why it is nothing: for a table beside the error. */
+function told(entries: readonly TensorEntry[], tried: readonly Match[]): Fields[string] {
+  const misses = (match: Match): number => match.uses.filter(({ why }) => why?.startsWith(NO_MATCH)).length;
+  const { uses } = tried.reduce((a, b) => (misses(b) < misses(a) ? b : a));
+  return entries.slice(0, TOLD).map(({ name, dtype, shape, bytes }, i) => ({
+    name,
+    dtype,
+    shape: [...shape],
+    bytes,
+    use: null,
+    why: uses[i].why,
+  }));
 }
 
 const NO_MATCH = "its name does not match";

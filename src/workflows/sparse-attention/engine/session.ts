@@ -15,7 +15,7 @@ import { type Dataset, openInput, synthFile, synthInput } from "./input";
 import { toMask } from "./lists";
 import { headFlops, inspect, resolveGrid } from "./plan";
 import { measure } from "./timing";
-import { boundaries, tokenOrder } from "./tokens";
+import { blockBoxes, boundaries, tokenOrder } from "./tokens";
 
 interface Memory {
   dataset: Dataset | undefined;
@@ -64,19 +64,19 @@ export function attentionSession(
       const bindingLimit = memory.gpu?.device.limits.maxStorageBufferBindingSize ?? null;
       return inspect(input().info, grid, settings, chosen, { bindingLimit, rate: memory.rate });
     },
-    async analyse({ settings: asked, triples }, context) {
+    async analyse({ settings: asked, triples, goesOn }, context) {
       const settings = validate(params, asked);
       const dataset = input();
       const gpu = await device();
       context.emit("device", deviceInfo(gpu));
-      memory.records = [];
+      memory.records = goesOn ? memory.records.filter((r) => !triples.includes(r.triple.id)) : [];
       memory.settings = settings;
       const result = await analyse(gpu, dataset, settings, triples, context, (record) =>
         memory.records.push(record),
       );
+      const done = memory.records.filter((r) => result.heads.includes(r.result));
       memory.rate =
-        memory.records.reduce((sum, r) => sum + headFlops(r.head, r.triple, r.result.kept), 0) /
-        result.seconds;
+        done.reduce((sum, r) => sum + headFlops(r.head, r.triple, r.result.kept), 0) / result.seconds;
       context.emit("device", deviceInfo(gpu));
       return result;
     },
@@ -129,6 +129,9 @@ function blockMap(
     kept: toMask(sparse.lists),
     rowBlocks: plan.sample.blocks.slice(),
     boundaries: boundaries(grid, plan.side, settings.order),
+    boxes: blockBoxes(grid, tokenOrder(grid, triple.length, settings.order), plan.side),
+    grid,
+    length: triple.length,
     order: settings.order,
   };
 }

@@ -39,13 +39,6 @@ export function tokenOrder(grid: Grid, length: number, order: Settings["order"])
   return places;
 }
 
-/** inverse[order[i]] = i. */
-export function invertOrder(order: Uint32Array): Uint32Array<ArrayBuffer> {
-  const inverse = new Uint32Array(order.length);
-  for (let i = 0; i < order.length; i++) inverse[order[i]] = i;
-  return inverse;
-}
-
 /** Rows of a [n, dim] array in another order: out[i] = rows[order[i]]. */
 export function gatherRows(
   data: Float32Array,
@@ -127,4 +120,23 @@ export function boundaries(
   }
   if (grid.text > 0) lines.push({ at: videoTokens(grid) / side, label: "text" });
   return lines;
+}
+
+/**
+ * First and last frame, row and column of the video tokens in each block of `side` places: [blocks, 6]. -1 where a block
+ * has no video token.
+ */
+export function blockBoxes(grid: Grid, order: Uint32Array, side: number): Int32Array<ArrayBuffer> {
+  const video = videoTokens(grid);
+  const boxes = new Int32Array(Math.ceil(order.length / side) * 6).fill(-1);
+  for (let place = 0; place < order.length; place++) {
+    if (order[place] >= video) continue;
+    const at = Math.floor(place / side) * 6;
+    for (const [axis, value] of coordinates(grid, order[place]).entries()) {
+      const [first, last] = [at + 2 * axis, at + 2 * axis + 1];
+      boxes[first] = boxes[first] < 0 ? value : Math.min(boxes[first], value);
+      boxes[last] = Math.max(boxes[last], value);
+    }
+  }
+  return boxes;
 }

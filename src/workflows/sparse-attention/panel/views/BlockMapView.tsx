@@ -1,0 +1,153 @@
+// The block masses of one head on a log scale, with the kept blocks, frames and text, read out in tokens and frames.
+import { ActionIcon, Select, Switch } from "@mantine/core";
+import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
+import { useMemo, useRef } from "react";
+import { formatNumber, formatPercent } from "../../../../ui/format";
+import { type HeatCell, Heatmap } from "../../../../ui/Heatmap";
+import { Panel as Card } from "../../../../ui/Panel";
+import { EmptyState, ErrorState, errorRecord, Loading } from "../../../../ui/states";
+import type { BlockMap } from "../../protocol";
+import { rowBoundaries } from "../series";
+import { blockWords, placesOf } from "../words";
+import { HeadStats } from "./HeadStats";
+import { MissingHeads, originNote, TriplePicker, type ViewProps } from "./shared";
+import classes from "./Views.module.css";
+
+export function BlockMapView({ lab, state }: ViewProps) {
+  const { heads, selected, choices, map } = state;
+  const at = heads.findIndex((h) => h.triple === selected?.triple && h.head === selected.head);
+  const head = heads[at] ?? heads[0];
+  if (!head)
+    return (
+      <Card title="Block map" note={originNote(state)}>
+        <MissingHeads lab={lab} state={state} />
+      </Card>
+    );
+  const triples = [...new Set(heads.map((h) => h.triple))].map((id) => ({ id }));
+  const own = heads.filter((h) => h.triple === head.triple).map((h) => h.head);
+  const step = (by: number): void => {
+    const next = heads[(Math.max(0, at) + by + heads.length) % heads.length];
+    void lab.select(next.triple, next.head);
+  };
+  return (
+    <Card
+      title="Block map"
+      note={originNote(state)}
+      help="Softmax mass inside each block of scores: query blocks down, key blocks across. What is kept is outlined, or at small sizes the rest is dimmed."
+    >
+      <div className={classes.controls}>
+        <TriplePicker
+          triples={triples}
+          value={head.triple}
+          onChange={(id) => void lab.select(id, heads.find((h) => h.triple === id)?.head ?? 0)}
+        />
+        <Select
+          label="Head"
+          w={90}
+          data={own.map(String)}
+          value={`${head.head}`}
+          allowDeselect={false}
+          onChange={(next) => next !== null && void lab.select(head.triple, Number(next))}
+        />
+        <ActionIcon.Group>
+          <ActionIcon variant="default" size={30} aria-label="Head before" onClick={() => step(-1)}>
+            <IconChevronLeft size={16} aria-hidden />
+          </ActionIcon>
+          <ActionIcon variant="default" size={30} aria-label="Next head" onClick={() => step(1)}>
+            <IconChevronRight size={16} aria-hidden />
+          </ActionIcon>
+        </ActionIcon.Group>
+        <Switch
+          label="Kept blocks"
+          checked={choices.hasKept}
+          onChange={(event) => lab.set({ hasKept: event.currentTarget.checked })}
+        />
+        <Switch
+          label="Frames and text"
+          checked={choices.hasFrames}
+          onChange={(event) => lab.set({ hasFrames: event.currentTarget.checked })}
+        />
+      </div>
+      <HeadStats head={head} />
+      {state.saved ? (
+        <EmptyState
+          title="The map is not stored with a run"
+          why="Block masses are large and stay in memory only. Run the analysis again to see them."
+        />
+      ) : map.state === "ready" && map.value ? (
+        <MapPicture map={map.value} hasKept={choices.hasKept} hasFrames={choices.hasFrames} />
+      ) : map.state === "failed" ? (
+        <MapError error={map.error} retry={() => void lab.select(head.triple, head.head)} />
+      ) : (
+        <Loading label={`Fetching the map of head ${head.head}`} height={320} />
+      )}
+    </Card>
+  );
+}
+
+function MapError({ error, retry }: { error: unknown; retry(): void }) {
+  if (errorRecord(error).code === "no-result")
+    return (
+      <EmptyState
+        title="The map is no longer in memory"
+        why="The worker that held it has stopped. Run the analysis again to see it."
+      />
+    );
+  return <ErrorState error={error} title="The map could not be fetched" retry={retry} />;
+}
+
+function MapPicture({ map, hasKept, hasFrames }: { map: BlockMap; hasKept: boolean; hasFrames: boolean }) {
+  const readout = useRef<HTMLDivElement>(null);
+  const lines = useMemo(
+    () => (hasFrames ? { rows: rowBoundaries(map), cols: map.boundaries } : undefined),
+    [map, hasFrames],
+  );
+  const rowNames = useMemo(
+    () => (map.rows === map.keys ? undefined : Array.from(map.rowBlocks, String)),
+    [map],
+  );
+  const words = (cell: HeatCell): string => cellWords(map, cell);
+  // The last block read stays below the picture: on a touch screen nothing hovers. It changes with every move of the
+  // pointer, so it goes past React.
+  const onHover = (cell: HeatCell | null): void => {
+    if (cell && readout.current) readout.current.textContent = words(cell);
+  };
+  return (
+    <>
+      <Heatmap
+        title={`Block mass, ${map.triple}, head ${map.head}`}
+        data={map.mass}
+        rows={map.rows}
+        cols={map.keys}
+        rowLabel="query block"
+        colLabel="key block"
+        rowNames={rowNames}
+        valueLabel="softmax mass"
+        scale="log"
+        mask={hasKept ? map.kept : undefined}
+        maskLabel="kept"
+        rowLines={lines?.rows}
+        colLines={lines?.cols}
+        height={620}
+        words={words}
+        onHover={onHover}
+      />
+      <div ref={readout} className={classes.readout} data-figures>
+        Point at a block, or move the cursor with the arrow keys, to read which tokens it holds.
+      </div>
+    </>
+  );
+}
+
+/** Three lines: the query block, the key block, and the mass that goes from one to the other. */
+export function cellWords(map: BlockMap, { row, col, value }: HeatCell): string {
+  const query = map.rowBlocks[row];
+  const [from, to] = placesOf(query, map.side, map.length);
+  const tokens = to - from + 1;
+  const isKept = map.kept[row * map.keys + col] === 1;
+  return [
+    `Query block ${query}: ${blockWords(query, map)}`,
+    `Key block ${col}: ${blockWords(col, map)}`,
+    `Mass ${formatNumber(value)} of ${tokens} (${formatPercent(value / tokens)} of the row), ${isKept ? "kept" : "skipped"}`,
+  ].join("\n");
+}
