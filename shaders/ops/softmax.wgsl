@@ -1,27 +1,34 @@
-// y[r, :] = exp(x[r, :] - max) / sum, over rows of n values. Reads x, writes y. One workgroup = one row.
+// y[r, :] = exp(x[r, :] - max) / sum, or its logarithm (LOG), over rows of n elements. Reads x, writes y.
+// One workgroup = one row, or LANES rows without a barrier.
 #import lib/grid
-#import lib/reduce
-alias T = f32;
+#import lib/logarithm
+#import lib/log_sum_exp
+const LOG: bool = false;
 
-struct Params { first_group: u32, groups: u32, n: u32 }
+struct Params { first_group: u32, groups: u32, rows: u32, n: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<T>;
-@group(0) @binding(1) var<storage, read_write> y: array<T>;
+@group(0) @binding(0) var<storage, read> x: array<E>;
+@group(0) @binding(1) var<storage, read_write> y: array<E>;
 @group(0) @binding(2) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let row = p.first_group + flat_group(wid, nwg);
-  if (row >= p.groups) { return; }
+  let group = p.first_group + flat_group(wid, nwg);
+  if (group >= p.groups) { return; }
+  let row = row_at(group, lane);
   let start = row * p.n;
-  // Starts at the lowest finite value: WGSL may assume that infinities never occur.
-  var top = -3.4e38;
-  for (var i = lane; i < p.n; i += LANES) { top = max(top, f32(x[start + i])); }
-  top = workgroup_max(top, lane);
-  var sum = 0.0;
-  for (var i = lane; i < p.n; i += LANES) { sum += exp(f32(x[start + i]) - top); }
-  sum = workgroup_sum(sum, lane);
-  let scale = 1.0 / sum;
-  for (var i = lane; i < p.n; i += LANES) { y[start + i] = T(exp(f32(x[start + i]) - top) * scale); }
+  let n = select(0u, p.n, row < p.rows);
+  let whole = row_exp_sum(start, n, lane);
+  if (LOG) {
+    let log_sum = first_of(logarithm(V(whole.sum)));
+    for (var i = row_first(lane); i < n; i += row_step()) {
+      y[start + i] = E((V(x[start + i]) - whole.top) - log_sum);
+    }
+  } else {
+    let scale = 1.0 / whole.sum;
+    for (var i = row_first(lane); i < n; i += row_step()) {
+      y[start + i] = E(exp(V(x[start + i]) - whole.top) * scale);
+    }
+  }
 }

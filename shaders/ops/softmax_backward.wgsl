@@ -1,25 +1,33 @@
-// dx[r, :] = y·(dy - Σ dy·y) over rows of n values. Reads dy, y, writes dx. One workgroup = one row.
+// dx[r, :] = y·(dy - Σ dy·y), or dy - exp(y)·Σ dy where y is a log-softmax (LOG), over rows of n elements.
+// Reads dy, y, writes dx. One workgroup = one row, or LANES rows without a barrier.
 #import lib/grid
-#import lib/reduce
-alias T = f32;
+#import lib/rows
+const LOG: bool = false;
 
-struct Params { first_group: u32, groups: u32, n: u32 }
+struct Params { first_group: u32, groups: u32, rows: u32, n: u32 }
 
-@group(0) @binding(0) var<storage, read> dy: array<T>;
-@group(0) @binding(1) var<storage, read> y: array<T>;
-@group(0) @binding(2) var<storage, read_write> dx: array<T>;
+@group(0) @binding(0) var<storage, read> dy: array<E>;
+@group(0) @binding(1) var<storage, read> y: array<E>;
+@group(0) @binding(2) var<storage, read_write> dx: array<E>;
 @group(0) @binding(3) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let row = p.first_group + flat_group(wid, nwg);
-  if (row >= p.groups) { return; }
+  let group = p.first_group + flat_group(wid, nwg);
+  if (group >= p.groups) { return; }
+  let row = row_at(group, lane);
   let start = row * p.n;
-  var dot = 0.0;
-  for (var i = lane; i < p.n; i += LANES) { dot += f32(dy[start + i]) * f32(y[start + i]); }
-  dot = workgroup_sum(dot, lane);
-  for (var i = lane; i < p.n; i += LANES) {
-    dx[start + i] = T(f32(y[start + i]) * (f32(dy[start + i]) - dot));
+  let n = select(0u, p.n, row < p.rows);
+  var partial = V(0.0);
+  for (var i = row_first(lane); i < n; i += row_step()) {
+    let slope = V(dy[start + i]);
+    if (LOG) { partial += slope; } else { partial += slope * V(y[start + i]); }
+  }
+  let total = row_sum(sum_of(partial), lane);
+  for (var i = row_first(lane); i < n; i += row_step()) {
+    let slope = V(dy[start + i]);
+    let value = V(y[start + i]);
+    if (LOG) { dx[start + i] = E(slope - exp(value) * total); } else { dx[start + i] = E(value * (slope - total)); }
   }
 }

@@ -1,47 +1,29 @@
 // Softmax over the last axis, and its gradient as an op of its own.
 import sourceText from "../../shaders/ops/softmax.wgsl?raw";
 import backwardText from "../../shaders/ops/softmax_backward.wgsl?raw";
-import threadText from "../../shaders/ops/softmax_thread.wgsl?raw";
-import { TesseraError } from "../base/errors";
 import type { KernelSource } from "../gpu/link";
-import { kernel } from "../gpu/pipelines";
-import { formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
-import { defineOp, expectFloat, expectSameDtype, type RefArray } from "./op";
-import { lengthClass, rowsOf } from "./rows";
+import { expectSameShape, type Tensor } from "../tensor/tensor";
+import { defineOp, expectSameDtype } from "./op";
+import { expectRowsOf, mapRows, ROW_VARIANTS, rowClass, rowVariants } from "./rows";
 
-const rowPerGroup: KernelSource = { file: "ops/softmax.wgsl", text: sourceText };
-const rowPerThread: KernelSource = { file: "ops/softmax_thread.wgsl", text: threadText };
+const source: KernelSource = { file: "ops/softmax.wgsl", text: sourceText };
 const backward: KernelSource = { file: "ops/softmax_backward.wgsl", text: backwardText };
-
-function inferRows(name: string, x: TensorSpec): TensorSpec {
-  expectFloat(x, `${name}: x`);
-  if (x.shape.length === 0)
-    throw new TesseraError("shape", `${name}: x needs at least 1 axis, got ${formatSpec(x)}`);
-  return { shape: x.shape, dtype: x.dtype };
-}
 
 export const softmaxOp = defineOp<Record<string, never>>({
   name: "softmax",
   summary: "y[…, i] = exp(x[…, i] - max) / Σ exp(x[…, j] - max) over the last axis",
   inputs: ["x"],
-  variants: ["group", "thread"],
-  infer: ([x]) => [inferRows("softmax", x)],
+  variants: ROW_VARIANTS,
+  infer([x]) {
+    expectRowsOf(x, "softmax: x");
+    return [{ shape: x.shape, dtype: x.dtype }];
+  },
   launch({ inputs: [x], outputs: [y], dispatch }) {
-    const { rows, n } = rowsOf(x);
-    const types = { T: x.dtype };
     dispatch({
-      variants: [
-        { name: "group", kernel: kernel(rowPerGroup, { types }), groups: rows, uniforms: { n } },
-        {
-          name: "thread",
-          kernel: kernel(rowPerThread, { types }),
-          groups: Math.ceil(rows / 64),
-          uniforms: { n, rows },
-        },
-      ],
+      variants: rowVariants(source, x),
       bindings: [x, y],
       work: x.size * 12,
-      shapeClass: `${x.dtype} ${lengthClass(rows)}x${lengthClass(n)}`,
+      shapeClass: rowClass(x),
     });
   },
   vjp: ([dy], { outputs: [y] }) => [dy && softmaxBackwardOp([dy, y], {})[0]],
@@ -56,8 +38,15 @@ export const softmaxOp = defineOp<Record<string, never>>({
   samples: [
     { name: "one", inputs: [{ shape: [1, 1] }], attrs: {} },
     { name: "odd", inputs: [{ shape: [4, 7] }], attrs: {} },
+    { name: "by fours", inputs: [{ shape: [67, 12] }], attrs: {} },
     { name: "long row", inputs: [{ shape: [3, 4097] }], attrs: {} },
+    { name: "long row by fours", inputs: [{ shape: [2, 4100] }], attrs: {} },
     { name: "many rows", inputs: [{ shape: [5, 131, 3] }], attrs: {} },
+    {
+      name: "maximum found late",
+      inputs: [{ shape: [2, 9], fill: { kind: "values", values: [-4, -2, -1, 0, 1, 2, 3, 5, 4] } }],
+      attrs: {},
+    },
     {
       name: "large values",
       inputs: [{ shape: [2, 8], fill: { kind: "normal", scale: 1e4 } }],
@@ -99,19 +88,19 @@ export const softmaxBackwardOp = defineOp<Record<string, never>>({
   name: "softmax-backward",
   summary: "dx = y·(dy - Σ dy·y) over the last axis",
   inputs: ["dy", "y"],
-  variants: ["group"],
+  variants: ROW_VARIANTS,
   infer([dy, y]) {
+    expectRowsOf(y, "softmax-backward: y");
     expectSameDtype(dy, y, "softmax-backward");
-    return [inferRows("softmax-backward", dy)];
+    expectSameShape(dy, y, "softmax-backward");
+    return [{ shape: y.shape, dtype: y.dtype }];
   },
   launch({ inputs: [dy, y], outputs: [dx], dispatch }) {
-    const { rows, n } = rowsOf(y);
     dispatch({
-      variants: [
-        { name: "group", kernel: kernel(backward, { types: { T: y.dtype } }), groups: rows, uniforms: { n } },
-      ],
+      variants: rowVariants(backward, y),
       bindings: [dy, y, dx],
       work: y.size * 6,
+      shapeClass: rowClass(y),
     });
   },
   vjp: { none: "second derivatives are not offered" },
@@ -123,7 +112,9 @@ export const softmaxBackwardOp = defineOp<Record<string, never>>({
   ],
   samples: [
     { name: "odd", inputs: [{ shape: [4, 7] }, { shape: [4, 7] }], attrs: {} },
+    { name: "by fours", inputs: [{ shape: [67, 12] }, { shape: [67, 12] }], attrs: {} },
     { name: "long row", inputs: [{ shape: [2, 1025] }, { shape: [2, 1025] }], attrs: {} },
+    { name: "no rows", inputs: [{ shape: [0, 3] }, { shape: [0, 3] }], attrs: {} },
   ],
   rejects: [
     {
@@ -134,6 +125,14 @@ export const softmaxBackwardOp = defineOp<Record<string, never>>({
       attrs: {},
       says: "softmax-backward: element types differ, f32[2] and f16[2]; cast one of them",
     },
+    {
+      inputs: [
+        { shape: [2, 3], dtype: "f32" },
+        { shape: [3, 2], dtype: "f32" },
+      ],
+      attrs: {},
+      says: "softmax-backward: shapes differ, [2, 3] and [3, 2]",
+    },
   ],
   bound: {
     f32: { rel: 1e-6, scaled: 3e-6, why: "a sum of n products relative to the largest entry: √n ULP" },
@@ -143,11 +142,3 @@ export const softmaxBackwardOp = defineOp<Record<string, never>>({
 
 /** Softmax over the last axis: x f[…, n] → f[…, n]. */
 export const softmax = (x: Tensor): Tensor => softmaxOp([x], {})[0];
-
-function mapRows(x: RefArray, map: (row: number[], start: number) => number[]): RefArray {
-  const n = x.shape.at(-1) ?? 1;
-  const data = new Float64Array(x.data.length);
-  for (let start = 0; start < data.length; start += n)
-    data.set(map([...x.data.subarray(start, start + n)], start), start);
-  return { shape: x.shape, data };
-}
