@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   tensor: ["base", "gpu"],
   ops: ["base", "gpu", "tensor", "shaders"],
   autograd: ["base", "tensor", "ops"],
-  nn: ["base", "formats", "gpu", "tensor", "ops", "autograd"],
+  nn: ["base", "formats", "gpu", "tensor", "ops", "autograd", "shaders"],
   runs: ["base", "formats"],
   rpc: ["base"],
   ui: ["base"],
@@ -161,7 +161,7 @@ describe("house rules", () => {
   it("lets a workflow be deleted", () => {
     check(
       imports.flatMap(({ from, to }) => {
-        const id = workflowOf(to) ?? /^shaders\/(?!lib\/|ops\/)([^/*]+)\//.exec(to)?.[1];
+        const id = workflowOf(to) ?? /^shaders\/(?!lib\/|ops\/|nn\/)([^/*]+)\//.exec(to)?.[1];
         return id && workflowOf(from) !== id ? [`${from} names ${to}`] : [];
       }),
     );

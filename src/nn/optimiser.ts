@@ -1,0 +1,166 @@
+// What all optimisers share on the device: flat gradients, their norm, the control block and its history, and AdamW. One
+// update is three dispatches, whatever the number of tensors. It chooses no learning rate and reads nothing back.
+import adamwText from "../../shaders/nn/adamw.wgsl?raw";
+import beginText from "../../shaders/nn/begin_update.wgsl?raw";
+import partialsText from "../../shaders/nn/gradient_partials.wgsl?raw";
+import { TesseraError } from "../base/errors";
+import type { KernelSource, LinkOptions } from "../gpu/link";
+import { kernel } from "../gpu/pipelines";
+import type { Uniforms } from "../gpu/reflect";
+import { empty, type Tensor, upload, zeros } from "../tensor/tensor";
+import { CONTROL_SIZE, type ControlSettings, encodeSettings } from "./control";
+import { CHUNK, type Parameters } from "./parameters";
+
+const partials: KernelSource = { file: "nn/gradient_partials.wgsl", text: partialsText };
+const begin: KernelSource = { file: "nn/begin_update.wgsl", text: beginText };
+const adamw: KernelSource = { file: "nn/adamw.wgsl", text: adamwText };
+
+const NORM_GROUPS = 256;
+/** Rows of the table of groups that fit beside the other uniforms. */
+const MOST_GROUPS = 8;
+/** Steps whose loss and norm stay on the device until they are read. */
+export const HISTORY_ROWS = 1024;
+
+export interface GroupSettings {
+  /** Factor on the learning rate. */
+  rate: number;
+  weightDecay: number;
+}
+
+/** Optimiser state on the device; it belongs to the scope in which it was made. */
+export interface OptimiserState {
+  readonly parameters: Parameters;
+  readonly gradients: Tensor;
+  readonly first: Tensor;
+  readonly second: Tensor;
+  /** Running average of the weights, when kept. */
+  readonly average: Tensor | undefined;
+  readonly control: Tensor;
+  /** f32 [HISTORY_ROWS, 4]: loss, gradient norm, learning rate, 0, or 1 + first bad chunk, or -1 for a bad loss. */
+  readonly history: Tensor;
+  readonly table: Tensor;
+  readonly rows: readonly number[];
+}
+
+/**
+ * State for `parameters`, all moments zero. `group` gives the settings of a tensor; few different ones may occur.
+ * `skip` names tensors that another optimiser updates.
+ * @throws TesseraError `optimiser` for more than eight different settings.
+ */
+export function createState(
+  parameters: Parameters,
+  options: {
+    group(name: string): GroupSettings;
+    skip?(name: string): boolean;
+    average?: boolean;
+  },
+): OptimiserState {
+  const { gpu, flat, places } = parameters;
+  const rows: number[][] = [];
+  const table = new Uint32Array(flat.size / CHUNK);
+  for (const { name, start, size } of places) {
+    const { rate, weightDecay } = options.group(name);
+    const row = [rate, weightDecay, options.skip?.(name) ? 0 : 1, 0];
+    let at = rows.findIndex((known) => known.every((v, i) => v === row[i]));
+    if (at < 0) at = rows.push(row) - 1;
+    table.fill(at, start / CHUNK, start / CHUNK + Math.ceil(size / CHUNK));
+  }
+  if (rows.length > MOST_GROUPS)
+    throw new TesseraError(
+      "optimiser",
+      `At most ${MOST_GROUPS} groups of parameters can differ in rate and decay, got ${rows.length}`,
+    );
+  while (rows.length < MOST_GROUPS) rows.push([0, 0, 0, 0]);
+  const same = (): Tensor => zeros(gpu, flat.shape);
+  const average = options.average ? empty(gpu, flat.shape, "f32", "average") : undefined;
+  if (average) copy(flat, average);
+  return {
+    parameters,
+    gradients: same(),
+    first: same(),
+    second: same(),
+    average,
+    control: zeros(gpu, [CONTROL_SIZE]),
+    history: zeros(gpu, [HISTORY_ROWS, 4]),
+    table: upload(gpu, table, [table.length], "u32"),
+    rows: rows.flat(),
+  };
+}
+
+/** Writes the settings of the next step; outside of a recording, so that a replay takes what was written last. */
+export function writeSettings({ control }: OptimiserState, settings: ControlSettings): void {
+  const data = new Uint8Array(encodeSettings(settings).buffer);
+  control.gpu.queue.record({ kind: "write", target: control.allocation, offset: 0, data });
+}
+
+/** Copies gradients into their places, in the order of `parameters.places`. */
+export function collectGradients({ parameters, gradients }: OptimiserState, given: readonly Tensor[]): void {
+  for (const [i, { start, size }] of parameters.places.entries()) {
+    const { gpu } = parameters;
+    gpu.queue.record({
+      kind: "copy",
+      source: given[i].allocation,
+      sourceOffset: 0,
+      target: gradients.allocation,
+      targetOffset: 4 * start,
+      bytes: 4 * size,
+    });
+  }
+}
+
+/** Takes the norm of the gradients, decides whether the step is good, and writes a line of history. `loss` is f32 [1]. */
+export function beginUpdate(state: OptimiserState, loss: Tensor): void {
+  const { parameters, gradients, control, history } = state;
+  const chunks = gradients.size / CHUNK;
+  const groups = Math.min(NORM_GROUPS, Math.ceil(chunks / 16));
+  const parts = empty(parameters.gpu, [groups, 2], "f32", "norm parts");
+  dispatch(partials, {}, groups, { chunks, stride: groups * 256 }, [gradients, parts], gradients.size * 2);
+  dispatch(begin, {}, 1, { count: groups, rows: HISTORY_ROWS }, [parts, loss, control, history], groups * 4);
+  parts.free();
+}
+
+/** AdamW (Loshchilov and Hutter 2019) as PyTorch computes it, for all tensors that no other optimiser took. */
+export function adamwUpdate(state: OptimiserState): void {
+  const { parameters, gradients, first, second, average, control, table, rows } = state;
+  const quads = gradients.size / 4;
+  const last = average ?? zeros(parameters.gpu, [4]);
+  dispatch(
+    adamw,
+    { constants: { EMA: average ? 1 : 0 } },
+    Math.ceil(quads / 64),
+    { quads, rows },
+    [gradients, table, control, parameters.flat, first, second, last],
+    gradients.size * 20,
+  );
+  if (!average) last.free();
+}
+
+/** Records one dispatch of a training kernel. These write in place, so they are no ops: a tape never sees them. */
+export function dispatch(
+  source: KernelSource,
+  options: LinkOptions,
+  groups: number,
+  uniforms: Uniforms,
+  bindings: readonly Tensor[],
+  work: number,
+): void {
+  bindings[0].gpu.queue.record({
+    kind: "dispatch",
+    label: source.file,
+    variants: [{ name: "only", kernel: kernel(source, options), groups, uniforms }],
+    bindings: bindings.map((t) => t.allocation),
+    work,
+    shapeClass: "",
+  });
+}
+
+function copy(source: Tensor, target: Tensor): void {
+  source.gpu.queue.record({
+    kind: "copy",
+    source: source.allocation,
+    sourceOffset: 0,
+    target: target.allocation,
+    targetOffset: 0,
+    bytes: source.bytes,
+  });
+}

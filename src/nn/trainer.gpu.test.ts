@@ -1,0 +1,170 @@
+// Training steps on the device against AdamW written out in float64, replay against fresh recording, and what happens
+// when a gradient is not finite.
+import { afterAll, expect, test } from "vitest";
+import { openNodeGpu } from "../cli/node-gpu";
+import { openGpu } from "../gpu/gpu";
+import { matmul } from "../ops/matmul";
+import { scoped } from "../tensor/scope";
+import { type Tensor, upload } from "../tensor/tensor";
+import { createParameters, type Parameters, readParameters } from "./parameters";
+import { learningRate } from "./schedules";
+import { createTrainer, type TrainerOptions } from "./trainer";
+
+const gpu = await openGpu((await openNodeGpu()).gpu);
+afterAll(() => {
+  expect(gpu.strayErrors).toEqual([]);
+  gpu.close();
+});
+
+const N = 70; // more than one chunk of 64
+const wave = (n: number, phase: number): number[] =>
+  Array.from({ length: n }, (_, i) => Math.fround(Math.sin(1.3 * i + phase)));
+
+/** loss = |w · x + b - y|², with w [1, N], b [1] and data that the test writes anew for each step. */
+function regression() {
+  const parameters = createParameters(
+    gpu,
+    {
+      w: { shape: [1, N], init: { kind: "zeros" } },
+      b: { shape: [1], init: { kind: "zeros" }, decay: false },
+    },
+    {
+      values: new Map([
+        ["w", { shape: [1, N], data: wave(N, 0) }],
+        ["b", { shape: [1], data: [0.25] }],
+      ]),
+    },
+  );
+  const x = upload(gpu, new Float32Array(N), [1, N]);
+  const y = upload(gpu, new Float32Array(1), [1, 1]);
+  const loss = (): Tensor => {
+    const error = matmul(parameters.at("w"), x, { transposeB: true, bias: parameters.at("b"), residual: y });
+    return matmul(error, error);
+  };
+  const write = (step: number): void => {
+    for (const [tensor, values] of [
+      [x, wave(N, step + 1)],
+      [y, [0.5 * Math.cos(step)]],
+    ] as const) {
+      const data = new Uint8Array(Float32Array.from(values).buffer);
+      gpu.queue.record({ kind: "write", target: tensor.allocation, offset: 0, data });
+    }
+  };
+  return { parameters, loss, write };
+}
+
+const options = (parameters: Parameters, loss: () => Tensor): TrainerOptions => ({
+  parameters,
+  loss,
+  schedule: { kind: "cosine", steps: 12, peak: 0.03, warmup: 3, floor: 0.1 },
+  weightDecay: 0.2,
+  maxNorm: 5,
+  emaDecay: 0.9,
+});
+
+/** The same twelve steps in float64. */
+function reference(steps: number) {
+  const w = Float64Array.from([...wave(N, 0), 0.25]);
+  const [m, v, average] = [new Float64Array(N + 1), new Float64Array(N + 1), w.slice()];
+  const losses: number[] = [];
+  const norms: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    const x = [...wave(N, step + 1), 1];
+    const error = x.reduce((sum, value, i) => sum + value * w[i], 0) + Math.fround(0.5 * Math.cos(step));
+    const gradient = x.map((value) => 2 * error * value);
+    const norm = Math.hypot(...gradient);
+    losses.push(error ** 2);
+    norms.push(norm);
+    const clip = Math.min(1, 5 / (norm + 1e-6));
+    const rate = learningRate({ kind: "cosine", steps: 12, peak: 0.03, warmup: 3, floor: 0.1 }, step);
+    for (let i = 0; i <= N; i++) {
+      const g = gradient[i] * clip;
+      m[i] = 0.9 * m[i] + 0.1 * g;
+      v[i] = 0.999 * v[i] + 0.001 * g * g;
+      const spread = Math.sqrt(v[i] / (1 - 0.999 ** (step + 1))) + 1e-8;
+      w[i] = w[i] * (1 - rate * (i < N ? 0.2 : 0)) - (rate * (m[i] / (1 - 0.9 ** (step + 1)))) / spread;
+      average[i] = 0.9 * average[i] + 0.1 * w[i];
+    }
+  }
+  return { w, average, losses, norms };
+}
+
+test("twelve steps, ten of them replayed, are those of AdamW in float64", async () => {
+  const before = gpu.pool.stats();
+  await scoped(gpu, async () => {
+    const { parameters, loss, write } = regression();
+    expect(parameters.count).toBe(N + 1);
+    const trainer = createTrainer(options(parameters, loss));
+    for (let step = 0; step < 12; step++) {
+      write(step);
+      await trainer.step();
+    }
+    const wanted = reference(12);
+    const metrics = await trainer.metrics();
+    expect(metrics.map((row) => row.step)).toEqual(Array.from({ length: 12 }, (_, i) => i));
+    for (const [i, row] of metrics.entries()) {
+      expect(row.bad).toBeNull();
+      expect(Math.abs(row.loss / wanted.losses[i] - 1)).toBeLessThan(2e-5);
+      expect(Math.abs(row.gradientNorm / wanted.norms[i] - 1)).toBeLessThan(1e-5);
+      expect(row.learningRate).toBeCloseTo(learningRate(options(parameters, loss).schedule, i), 8);
+    }
+    expect(await trainer.metrics()).toEqual([]);
+    const got = await readParameters(parameters);
+    const average = await readParameters(parameters, trainer.state.average);
+    for (const [read, values] of [
+      [got, wanted.w],
+      [average, wanted.average],
+    ] as const) {
+      const all = [...Array.from(read.get("w")!.data), read.get("b")!.data[0]];
+      for (const [i, value] of all.entries()) expect(Math.abs(value - values[i])).toBeLessThan(3e-6);
+    }
+    expect(trainer.cost?.pipelines).toBeGreaterThan(2);
+    trainer.dispose();
+  });
+  expect(gpu.pool.stats().liveBuffers).toBe(before.liveBuffers);
+  expect(gpu.pool.stats().pinnedBytes).toBe(0);
+});
+
+test("a step with a NaN is skipped, named, and leaves weights and moments alone", () =>
+  scoped(gpu, async () => {
+    const { parameters, loss, write } = regression();
+    const trainer = createTrainer(options(parameters, loss));
+    for (let step = 0; step < 3; step++) {
+      write(step);
+      await trainer.step();
+    }
+    const before = await readParameters(parameters);
+    const moments = await trainer.state.first.readFloats();
+    const broken = upload(gpu, [Number.NaN], [1, 1]);
+    const [x] = [parameters.at("b")];
+    gpu.queue.record({
+      kind: "copy",
+      source: broken.allocation,
+      sourceOffset: 0,
+      target: x.allocation,
+      targetOffset: 0,
+      bytes: 4,
+    });
+    await trainer.step();
+    const metrics = await trainer.metrics();
+    expect(metrics.map((row) => row.bad)).toEqual([null, null, null, "w"]);
+    expect((await readParameters(parameters)).get("w")).toEqual(before.get("w"));
+    expect(await trainer.state.first.readFloats()).toEqual(moments);
+    trainer.dispose();
+  }));
+
+test("weights that do not fit the model are refused by name", () => {
+  const specs = {
+    w: { shape: [2, 3], init: { kind: "zeros" } },
+    b: { shape: [3], init: { kind: "ones" } },
+  } as const;
+  const make = (entries: [string, { shape: number[]; data: number[] }][]) => () =>
+    createParameters(gpu, specs, { values: new Map(entries) });
+  const b = ["b", { shape: [3], data: [1, 2, 3] }] as [string, { shape: number[]; data: number[] }];
+  expect(make([b, ["v", { shape: [], data: [0] }]])).toThrow(
+    "The weights do not fit the model: missing are w; not of this model are v",
+  );
+  expect(make([b, ["w", { shape: [3, 2], data: [] }]])).toThrow(
+    "w: the model needs [2, 3], the file has [3, 2]",
+  );
+});
