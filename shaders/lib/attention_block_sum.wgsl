@@ -1,20 +1,33 @@
-// Sums of weights over a workgroup that is one block of query rows. Needs const LANES and lib/attention_scores.
-var<workgroup> block_parts: array<f32, 2u * LANES>;
+// Work on whole blocks of query rows without a barrier: a team (an invocation, or a quad that reads together) takes a
+// block, 4 · TEAM rows at a time. Barriers would cost a quarter of the time on software adapters; GPUs have the tiled
+// form. Needs const BLOCK, LANES, lib/attention_scores, p.jobs (blocks in all), p.row_blocks, p.key_blocks and `mass`.
+const PART: u32 = 4u * TEAM; // rows that a team takes at a time
 
-/// Sum over the workgroup. All lanes must call it; only lane 0 gets the sum. `turn` counts the calls: two halves take
-/// turns, so that one barrier is enough (no lane can be more than one call ahead of the slowest).
-fn block_sum(value: f32, lane: u32, turn: u32) -> f32 {
-  let half = (turn & 1u) * LANES;
-  block_parts[half + lane] = value;
-  workgroupBarrier();
-  var sum = 0.0;
-  if (lane == 0u) {
-    for (var i = 0u; i < LANES; i++) { sum += block_parts[half + i]; }
-  }
-  return sum;
+var<private> job: u32; // head · row_blocks + row block
+var<private> lead: bool; // writes what the team found; a team past the last block only repeats its work
+
+fn take_job(group: u32, lane: u32) {
+  let mine = group * (LANES / TEAM) + lane / TEAM;
+  job = min(mine, p.jobs - 1u);
+  lead = lane % TEAM == 0u && mine < p.jobs;
 }
+/// Sets up the rows of part `row`, counted from the start of the block.
+fn begin_part(row: u32, lane: u32) {
+  begin(job / p.row_blocks, job % p.row_blocks * BLOCK + row + 4u * (lane % TEAM));
+}
+/// True while the block has rows at `row`.
+fn has_rows(row: u32) -> bool { return row < BLOCK && job % p.row_blocks * BLOCK + row < p.lq; }
 
-/// 1 for rows that exist, 0 for the repeats of the last row that fill up a workgroup.
+/// 1 for rows that exist, 0 for the repeats of the last row that fill up a team.
 fn real_rows() -> vec4f {
   return select(vec4f(), vec4f(1.0), vec4u(row_first) + vec4u(0u, 1u, 2u, 3u) < vec4u(p.lq));
+}
+/// Adds row_sum of the team's real rows to the mass of a key block; the first part starts it.
+fn add_mass(row: u32, block: u32) {
+  let sum = team_sum(dot(row_sum, real_rows()));
+  if (!lead) { return; }
+  let at = job * p.key_blocks + block;
+  var before = 0.0;
+  if (row > 0u) { before = mass[at]; }
+  mass[at] = before + sum;
 }

@@ -3,11 +3,16 @@
 enable subgroups;
 diagnostic(off, subgroup_uniformity); // loop bounds are equal in a workgroup, which the analysis cannot always see
 const STEP: u32 = 8u; // streamed rows taken at a time
+const TEAM: u32 = 4u; // invocations that read together
 alias TileAt = u32;
 var<private> quad_lane: u32;
 
 fn load_begin() {
   quad_lane = subgroupExclusiveAdd(1u) & 3u; // all lanes are active here: this is the lane's number
+}
+fn team_sum(x: f32) -> f32 {
+  let pair = x + quadSwapX(x);
+  return pair + quadSwapY(pair);
 }
 fn tile_at(base: u32, first: u32, end: u32) -> TileAt {
   return (base + min(first + quad_lane, end - 1u)) * p.d4;

@@ -1,9 +1,11 @@
 // Tiles of four streamed rows by four numbers, each read by the invocation itself: needs no optional feature.
 // The importing file declares stream_a (array<vec4<T>>) and p.d4, the row length in vec4.
 const STEP: u32 = 4u; // streamed rows taken at a time
+const TEAM: u32 = 1u; // invocations that read together
 alias TileAt = vec4u;
 
 fn load_begin() {}
+fn team_sum(x: f32) -> f32 { return x; }
 
 /// Where the rows first … first + 3 of the head start, kept inside `end`; `base` is the head's first row.
 fn tile_at(base: u32, first: u32, end: u32) -> TileAt {

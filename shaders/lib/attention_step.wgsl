@@ -5,6 +5,9 @@ const SLACK: f32 = 8.0;
 
 var<private> o_tile: array<mat4x4f, D / 4u>; // columns are query rows
 
+fn clear_output() {
+  for (var c = 0u; c < p.d4; c++) { o_tile[c] = mat4x4f(); }
+}
 fn column_tops(s: mat4x4f) -> vec4f {
   let t = transpose(s);
   return max(max(t[0], t[1]), max(t[2], t[3]));

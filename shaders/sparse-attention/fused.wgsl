@@ -1,6 +1,6 @@
 // Dense output, fresh lse and block masses in one pass, with a cached lse as the softmax reference: p = exp(s - cached).
 // Reads q [H, lq, D], k, v [H, lk, D], cached [H, lq]; writes o, lse, mass (relative to `cached`) and redo[row block] = 1
-// where the cache is too far off (|log Σ p| > 10 on a row); fused_repair does those again. One workgroup = one row block.
+// where the cache is too far off (|log Σ p| > 10 on a row); fused_repair does those again. One team = one row block.
 #import lib/attention_load_rows
 #import lib/attention_values_rows
 #import lib/grid
@@ -11,10 +11,12 @@
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const BLOCK: u32 = 64u;
-const LANES: u32 = BLOCK / 4u;
+const LANES: u32 = 8u;
 const DRIFT: f32 = 22026.4657948; // e^10
 
-struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32, row_blocks: u32, key_blocks: u32 }
+struct Params {
+  first_group: u32, groups: u32, jobs: u32, lq: u32, lk: u32, d4: u32, scale: f32, row_blocks: u32, key_blocks: u32,
+}
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
 @group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k
@@ -31,26 +33,28 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = p.first_group + flat_group(wid, nwg);
   if (group >= p.groups) { return; }
-  let head = group / p.row_blocks;
-  begin(head, (group % p.row_blocks) * BLOCK + 4u * lane);
-  use_cached_lse(head);
-  let real = real_rows();
-  var total = vec4f();
-  for (var block = 0u; block < p.key_blocks; block++) {
-    let start = block * BLOCK;
-    let end = min(start + BLOCK, p.lk);
-    row_sum = vec4f();
-    for (var j = start; j < end; j += STEP) { add_values(fixed_weights(bounded(scores(j, end))), j, end); }
-    let sum = block_sum(dot(row_sum, real), lane, block);
-    if (lane == 0u) { mass[group * p.key_blocks + block] = sum; }
-    total += row_sum;
+  take_job(group, lane);
+  let head = job / p.row_blocks;
+  var bad = 0.0;
+  for (var row = 0u; has_rows(row); row += PART) {
+    begin_part(row, lane);
+    use_cached_lse(head);
+    clear_output();
+    var total = vec4f();
+    for (var block = 0u; block < p.key_blocks; block++) {
+      let start = block * BLOCK;
+      let end = min(start + BLOCK, p.lk);
+      row_sum = vec4f();
+      for (var j = start; j < end; j += STEP) { add_values(fixed_weights(bounded(scores(j, end))), j, end); }
+      add_mass(row, block);
+      total += row_sum;
+    }
+    let good = (total < vec4f(DRIFT)) & (total > vec4f(1.0 / DRIFT));
+    bad += team_sum(dot(select(vec4f(1.0), vec4f(), good), real_rows()));
+    row_sum = select(vec4f(1.0), total, good);
+    finish(head);
   }
-  let good = (total < vec4f(DRIFT)) & (total > vec4f(1.0 / DRIFT));
-  let bad_rows = dot(select(vec4f(1.0), vec4f(), good), real);
-  let bad = block_sum(bad_rows, lane, p.key_blocks);
-  if (lane == 0u) { redo[group] = u32(bad > 0.0); }
-  row_sum = select(vec4f(1.0), total, good);
-  finish(head);
+  if (lead) { redo[job] = u32(bad > 0.0); }
 }
 
 /// Keeps weights finite however wrong the cache is: such rows are flagged by their sum.

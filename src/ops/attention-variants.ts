@@ -2,8 +2,8 @@
 import type { Gpu } from "../gpu/gpu";
 import type { KernelSource, LinkOptions } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
-import type { Variant } from "../gpu/work";
 import type { Uniforms } from "../gpu/reflect";
+import type { Variant } from "../gpu/work";
 
 /** `rows`: every invocation reads for itself. `quad`: the lanes of a quad share their reads (needs subgroups). */
 export const ATTENTION_VARIANTS = ["rows", "quad"] as const;
@@ -26,17 +26,21 @@ function quadSource(source: KernelSource): KernelSource {
   return found;
 }
 
-/** Variants of one attention kernel for this device; `rows` always, `quad` where the device has subgroups. */
+/**
+ * Variants of one attention kernel for this device; `rows` always, `quad` where the device has subgroups. `groups` may
+ * depend on how many invocations read together: 1, or the 4 of a quad.
+ */
 export function attentionVariants(
   gpu: Gpu,
   source: KernelSource,
   options: LinkOptions,
-  groups: number,
+  groups: number | ((team: number) => number),
   uniforms: Uniforms,
 ): Variant[] {
-  const rows = { name: "rows", kernel: kernel(source, options), groups, uniforms };
+  const groupsOf = typeof groups === "number" ? () => groups : groups;
+  const rows = { name: "rows", kernel: kernel(source, options), groups: groupsOf(1), uniforms };
   if (!gpu.has("subgroups")) return [rows];
-  return [rows, { name: "quad", kernel: kernel(quadSource(source), options), groups, uniforms }];
+  return [rows, { name: "quad", kernel: kernel(quadSource(source), options), groups: groupsOf(4), uniforms }];
 }
 
 /**

@@ -10,6 +10,7 @@ import { TesseraError } from "../../../base/errors";
 import type { Gpu } from "../../../gpu/gpu";
 import type { KernelSource } from "../../../gpu/link";
 import { kernel } from "../../../gpu/pipelines";
+import type { Uniforms } from "../../../gpu/reflect";
 import type { Variant } from "../../../gpu/work";
 import { type AttentionResult, attention, expectAttention } from "../../../ops/attention";
 import { attentionSizes } from "../../../ops/attention-reference";
@@ -26,6 +27,9 @@ const sparseKernel = file("sparse", sparseText);
 const sparseTiledKernel = file("sparse_tiled", sparseTiledText);
 const fusedKernel = file("fused", fusedText);
 const repairKernel = file("fused_repair", repairText);
+
+/** LANES of the kernels that work on whole row blocks without a barrier. */
+const TEAM_LANES = 8;
 
 export interface BlockOptions {
   /** Side of a block in tokens: a multiple of 16 up to 512; 32, 64 and 128 are the useful ones. */
@@ -119,8 +123,7 @@ export function blockMass(q: Tensor, k: Tensor, lse: Tensor, options: BlockOptio
   const s = settings(q, k, k, options);
   expectLse(lse, q, "block mass");
   const mass = empty(q.gpu, [s.heads, s.rows, s.keys], "f32", "block mass");
-  const uniforms = { ...s.uniforms, row_blocks: s.rows, key_blocks: s.keys };
-  const variants = attentionVariants(q.gpu, massKernel, s.link, s.groups, uniforms);
+  const variants = attentionVariants(q.gpu, massKernel, s.link, s.teamGroups, s.blockUniforms);
   record(q.gpu, "mass", variants, [q, k, lse, mass], s.pairs * 2 * s.d, s.shapeClass);
   return mass;
 }
@@ -231,12 +234,11 @@ export function fusedAttention(
   const { o, lse } = outputs(q);
   const mass = empty(q.gpu, [s.heads, s.rows, s.keys], "f32", "block mass");
   const redo = empty(q.gpu, [s.heads, s.rows], "u32", "redo flags");
-  const uniforms = { ...s.uniforms, row_blocks: s.rows, key_blocks: s.keys };
   const work = s.pairs * 4 * s.d;
-  const fused = attentionVariants(q.gpu, fusedKernel, s.link, s.groups, uniforms);
+  const fused = attentionVariants(q.gpu, fusedKernel, s.link, s.teamGroups, s.blockUniforms);
   record(q.gpu, "fused-mass", fused, [q, k, v, cached, o, lse, mass, redo], work, s.shapeClass);
   // Most groups end at once, so timing it would say nothing: it runs in the form that needs no feature.
-  const [repair] = attentionVariants(q.gpu, repairKernel, s.link, s.groups, uniforms);
+  const [repair] = attentionVariants(q.gpu, repairKernel, s.link, s.teamGroups, s.blockUniforms);
   record(q.gpu, "fused-repair", [repair], [q, k, v, redo, o, lse, mass], work, s.shapeClass);
   return { o, lse, mass, redo };
 }
@@ -246,11 +248,15 @@ interface Settings {
   d: number;
   rows: number;
   keys: number;
+  /** Row blocks of all heads. */
   groups: number;
+  /** Workgroups of the kernels in which a team of so many invocations takes a row block. */
+  teamGroups(team: number): number;
   /** Query-key pairs of all heads. */
   pairs: number;
   link: { types: { T: string }; constants: { D: number; BLOCK: number } };
   uniforms: { lq: number; lk: number; d4: number; scale: number };
+  blockUniforms: Uniforms;
   shapeClass: string;
 }
 
@@ -265,15 +271,19 @@ function settings(q: Tensor, k: Tensor, v: Tensor, { block, scale }: BlockOption
   const sizes = attentionSizes(q, k, scale === undefined ? {} : { scale });
   const { heads, lq, lk, d } = sizes;
   const [rows, keys] = [lq, lk].map((n) => Math.ceil(n / block));
+  const groups = heads * rows;
+  const uniforms = { lq, lk, d4: d / 4, scale: sizes.scale * Math.LOG2E };
   return {
     heads,
     d,
     rows,
     keys,
-    groups: heads * rows,
+    groups,
+    teamGroups: (team) => Math.ceil((groups * team) / TEAM_LANES),
     pairs: heads * lq * lk,
     link: { types: { T: q.dtype }, constants: { D: roomFor(d), BLOCK: block } },
-    uniforms: { lq, lk, d4: d / 4, scale: sizes.scale * Math.LOG2E },
+    uniforms,
+    blockUniforms: { ...uniforms, jobs: groups, row_blocks: rows, key_blocks: keys },
     shapeClass: `${q.dtype} ${lengthClass(lq)}x${lengthClass(lk)}x${d} block ${block}`,
   };
 }
