@@ -79,7 +79,7 @@ export interface OpSpec<A> {
   name: string;
   /** One sentence with the formula. */
   summary: string;
-  /** Names of the inputs in order, as they appear in messages. */
+  /** Names of the inputs in order, as they appear in messages; none for a generator (random numbers). */
   inputs: readonly string[];
   /** Takes one or more inputs of the one kind that `inputs` names (concat). */
   variadic?: true;
@@ -97,7 +97,8 @@ export interface OpSpec<A> {
 }
 
 export interface Op<A = unknown> extends OpSpec<A> {
-  (inputs: readonly Tensor[], attrs: A): Tensor[];
+  /** `device` is where an op without inputs works; the others work where their inputs are. */
+  (inputs: readonly Tensor[], attrs: A, device?: Gpu): Tensor[];
 }
 
 type Observer = (
@@ -121,14 +122,16 @@ export function withObserver<R>(next: Observer | undefined, body: () => R): R {
 
 /** Makes a callable op of a record. Calling it checks shapes, allocates outputs in the current scope and records work. */
 export function defineOp<A>(spec: OpSpec<A>): Op<A> {
-  const call = (inputs: readonly Tensor[], attrs: A): Tensor[] => {
+  const call = (inputs: readonly Tensor[], attrs: A, device?: Gpu): Tensor[] => {
     if (spec.variadic ? inputs.length === 0 : inputs.length !== spec.inputs.length) {
       throw new TesseraError(
         "arguments",
         `${spec.name}: ${spec.inputs.length} inputs are needed (${spec.inputs.join(", ")}), got ${inputs.length}`,
       );
     }
-    const gpu = inputs[0].gpu;
+    const gpu = inputs.length ? inputs[0].gpu : device;
+    if (!gpu)
+      throw new TesseraError("arguments", `${spec.name}: an op without inputs is called with a device`);
     const outputs = spec.infer(inputs, attrs).map((s) => empty(gpu, s.shape, s.dtype, spec.name));
     const temps: Tensor[] = [];
     spec.launch({

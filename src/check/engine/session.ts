@@ -105,17 +105,20 @@ function pageOf(op: Op<unknown>): OpPage {
   };
 }
 
-/** Times the largest sample of a record; undefined when the record has only empty ones. */
+/** Times the largest sample of a record, by its inputs (a generator has none: by its outputs); undefined if all are empty. */
 async function timeOp(gpu: Gpu, op: Op<unknown>, signal: AbortSignal): Promise<OpSpeed | undefined> {
   const elements = (sample: Sample<unknown>): number =>
-    sample.inputs.reduce((sum, input) => sum + sizeOf(input.shape), 0);
+    (sample.inputs.length ? sample.inputs : op.infer([], sample.attrs)).reduce(
+      (sum, tensor) => sum + sizeOf(tensor.shape),
+      0,
+    );
   const largest = [...op.samples].sort((a, b) => elements(b) - elements(a))[0];
   if (!largest || elements(largest) === 0) return undefined;
   return scoped(gpu, async () => {
     const tensors = sampleInputs(largest, "f32").map(({ spec, ref }) =>
       upload(gpu, ref.data, spec.shape, spec.dtype),
     );
-    const record = (): void => scopedSync(gpu, () => void op(tensors, largest.attrs));
+    const record = (): void => scopedSync(gpu, () => void op(tensors, largest.attrs, gpu));
     const { ms } = await timeWork(gpu, record, { rounds: 3, minMs: 10, signal });
     return { op: op.name, case: largest.name, ms };
   });
