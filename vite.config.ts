@@ -8,9 +8,21 @@ export default defineConfig({
   plugins: [
     react(),
     VitePWA({
-      registerType: "autoUpdate",
+      // A new version takes over when the last tab of the old one is closed: an open tab keeps the files it may
+      // still load. The page itself comes from the network where there is one, so a reload shows the new version.
+      registerType: "prompt",
       injectRegister: "script",
       workbox: {
+        clientsClaim: true,
+        directoryIndex: null,
+        navigateFallback: null,
+        runtimeCaching: [
+          {
+            urlPattern: ({ request }) => request.mode === "navigate",
+            handler: "NetworkOnly",
+            options: { precacheFallback: { fallbackURL: "index.html" } },
+          },
+        ],
         globPatterns: ["**/*.{js,css,html,svg,woff2,json,safetensors,png}"],
         maximumFileSizeToCacheInBytes: 32 << 20,
       },

@@ -4,7 +4,7 @@ import { choice, int } from "../base/params";
 import type { RunRecord } from "../runs/record";
 import type { MetricRow } from "../runs/store";
 import type { Workflow } from "../workflows/define";
-import { gateStatus } from "./device-gate";
+import { adapterStatus, gateStatus } from "./device-gate";
 import { buildRegistry } from "./registry";
 import { parseRoute, workflowHash } from "./router";
 import { canResume, diffRows, overlay, paramWords, runHash, summaryWords } from "./runs-page/compare";
@@ -88,10 +88,16 @@ test("keys", () => {
   expect(readKey(key("g", { hasAlt: true }), false)).toBeUndefined();
 });
 
-test("the gate says what is missing and what to do", () => {
+test("the gate says what is missing and what to do", async () => {
   expect(gateStatus(true, true).state).toBe("unknown");
   expect(gateStatus(false, false).detail).toContain("https or localhost");
   expect(gateStatus(false, true).detail).toContain("Use Chrome or Edge");
+  const answers = (adapter: object | null) => ({ requestAdapter: async () => adapter as GPUAdapter | null });
+  expect(await adapterStatus(answers({}))).toBeUndefined();
+  expect(await adapterStatus(answers(null))).toMatchObject({
+    state: "missing",
+    detail: expect.stringContaining("block list"),
+  });
 });
 
 test("a mosaic is the same for the same text and stays in range", () => {

@@ -1,29 +1,21 @@
 // What can be said about the GPU without opening it. The page never creates a device: devices live in the workers.
-import type { DeviceStatus } from "../base/device-status";
+import { type DeviceStatus, NO_DEVICE } from "../base/device-status";
+
+type Said = Pick<DeviceStatus, "state" | "name" | "detail">;
 
 /** The status before any session has spoken: missing with the reason and the remedy, or unknown. */
-export function gateStatus(
-  hasGpu: boolean,
-  isSecure: boolean,
-): Pick<DeviceStatus, "state" | "name" | "detail"> {
-  if (hasGpu) {
-    return {
-      state: "unknown",
-      name: "",
-      detail: "This browser has WebGPU. The GPU is opened when a workflow needs it.",
-    };
-  }
-  if (!isSecure) {
-    return {
-      state: "missing",
-      name: "",
-      detail: "WebGPU needs a secure page, and this one is not. Open it through https or localhost.",
-    };
-  }
+export function gateStatus(hasGpu: boolean, isSecure: boolean): Said {
+  if (!hasGpu) return missing(isSecure ? NO_DEVICE.noWebGpu : NO_DEVICE.insecure);
   return {
-    state: "missing",
+    state: "unknown",
     name: "",
-    detail:
-      "This browser has no WebGPU, so no experiment can run. Use Chrome or Edge 113 or newer, Safari 26 or newer, or Firefox 145 or newer; on Linux, WebGPU may have to be switched on in the browser's flags.",
+    detail: "This browser has WebGPU. The GPU is opened when a workflow needs it.",
   };
 }
+
+/** Asks whether the browser would give an adapter: undefined when it would. A blocked GPU is told before any work. */
+export async function adapterStatus(gpu: Pick<GPU, "requestAdapter">): Promise<Said | undefined> {
+  return (await gpu.requestAdapter()) ? undefined : missing(NO_DEVICE.noAdapter);
+}
+
+const missing = (detail: string): Said => ({ state: "missing", name: "", detail });

@@ -17,3 +17,16 @@ export interface DeviceStatus {
   /** Bytes taken from the device, the pool included; never less than `bytesInUse`. */
   bytesAllocated: number;
 }
+
+const LINUX_HINT =
+  "On Linux, Chrome turns WebGPU on by default only for some GPUs: open chrome://flags, enable “Unsafe WebGPU Support” and “Vulkan”, and restart; in Firefox set dom.webgpu.enabled in about:config.";
+
+/** Why there is no GPU to work on, and what to do: the same words on the page and from a worker. */
+export const NO_DEVICE = {
+  insecure:
+    "WebGPU needs a secure page (https or localhost), and this page is neither. Open it through localhost or https.",
+  noWebGpu: `This browser has no WebGPU. Use Chrome or Edge 113+, Safari 26+, or Firefox 141+ (Windows) / 145+ (macOS). ${LINUX_HINT}`,
+  noAdapter: `WebGPU is here, but the browser offers no GPU: the driver is missing, too old, or on the browser's block list. Look at chrome://gpu for the reason, update the graphics driver, then restart the browser. ${LINUX_HINT}`,
+  afterLoss:
+    "The browser gives this page no GPU any more: it blocks pages after the GPU was lost twice in a short time. Reload the page; if that does not help, wait two minutes or restart the browser.",
+} as const;

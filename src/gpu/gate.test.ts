@@ -50,6 +50,13 @@ test("blocked or absent GPU", async () => {
   });
 });
 
+test("no adapter after a loss has another remedy", async () => {
+  await expect(requestDevice(browser(null).gpu, { afterLoss: true })).rejects.toMatchObject({
+    code: "gpu-blocked",
+    message: expect.stringContaining("Reload the page"),
+  });
+});
+
 test("limits below the base line are named with both numbers", async () => {
   const { gpu } = browser({ limits: { maxStorageBuffersPerShaderStage: 4 } });
   await expect(requestDevice(gpu)).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 // Asks for a device once, with the adapter's own limits, and puts every way this can fail into words.
+import { NO_DEVICE } from "../base/device-status";
 import { TesseraError } from "../base/errors";
 import { formatBytes } from "../base/stats";
 
@@ -19,6 +20,8 @@ export interface OpenOptions {
   lowPower?: boolean;
   /** Use only what every WebGPU device offers (tests of the base line). */
   baseline?: boolean;
+  /** A device of this page was lost before: no adapter then has another reason, and another remedy. */
+  afterLoss?: boolean;
 }
 
 const OPTIONAL_FEATURES = ["shader-f16", "subgroups", "timestamp-query"] as const;
@@ -42,12 +45,10 @@ const NEEDED: Readonly<Record<string, number>> = {
   maxComputeInvocationsPerWorkgroup: 256,
 };
 
-const LINUX_HINT =
-  "On Linux, Chrome turns WebGPU on by default only for some GPUs: open chrome://flags, enable “Unsafe WebGPU Support” and “Vulkan”, and restart; in Firefox set dom.webgpu.enabled in about:config.";
-
 /**
  * Opens a device.
- * @throws TesseraError `gpu-missing` (no WebGPU here), `gpu-no-adapter` (blocked or absent), `gpu-limits`
+ * @throws TesseraError `gpu-missing` (no WebGPU here), `gpu-no-adapter` (blocked or absent),
+ * `gpu-blocked` (none any more after a loss), `gpu-limits`
  * (too small), `gpu-refused` (the device could not be created).
  */
 export async function requestDevice(
@@ -56,22 +57,13 @@ export async function requestDevice(
 ): Promise<{ device: GPUDevice; adapter: AdapterSummary }> {
   if (!gpu) {
     const insecure = typeof isSecureContext !== "undefined" && !isSecureContext;
-    throw new TesseraError(
-      "gpu-missing",
-      insecure
-        ? "WebGPU needs a secure page (https or localhost), and this page is neither. Open it through localhost or https."
-        : `This browser has no WebGPU. Use Chrome or Edge 113+, Safari 26+, or Firefox 141+ (Windows) / 145+ (macOS). ${LINUX_HINT}`,
-    );
+    throw new TesseraError("gpu-missing", insecure ? NO_DEVICE.insecure : NO_DEVICE.noWebGpu);
   }
   const adapter = await gpu.requestAdapter({
     powerPreference: options.lowPower ? "low-power" : "high-performance",
   });
-  if (!adapter) {
-    throw new TesseraError(
-      "gpu-no-adapter",
-      `WebGPU is here, but the browser offers no GPU: the driver is missing, too old, or on the browser's block list. Look at chrome://gpu for the reason, update the graphics driver, then restart the browser. ${LINUX_HINT}`,
-    );
-  }
+  if (!adapter && options.afterLoss) throw new TesseraError("gpu-blocked", NO_DEVICE.afterLoss);
+  if (!adapter) throw new TesseraError("gpu-no-adapter", NO_DEVICE.noAdapter);
   const limits = adapter.limits as unknown as Record<string, number>;
   const small = Object.entries(NEEDED).filter(([name, least]) => limits[name] < least);
   if (small.length) {

@@ -32,9 +32,12 @@ export interface OpenGpuOptions extends OpenOptions {
   tuneStore?: TuneStore;
 }
 
+/** Devices that this page or process lost, other than by closing them. */
+let losses = 0;
+
 /** Opens a device and builds the engine around it. @throws TesseraError see `requestDevice`. */
 export async function openGpu(source: GPU | undefined, options: OpenGpuOptions = {}): Promise<Gpu> {
-  const { device, adapter } = await requestDevice(source, options);
+  const { device, adapter } = await requestDevice(source, { afterLoss: losses > 0, ...options });
   const strayErrors: string[] = [];
   device.addEventListener("uncapturederror", (event) => {
     strayErrors.push((event as GPUUncapturedErrorEvent).error.message);
@@ -42,6 +45,7 @@ export async function openGpu(source: GPU | undefined, options: OpenGpuOptions =
   let isLost = false;
   const lost = device.lost.then((info) => {
     isLost = true;
+    if (info.reason !== "destroyed") losses++;
     const why = info.reason === "destroyed" ? "it was closed" : info.message || "the driver gave no reason";
     return new TesseraError(
       "device-lost",

@@ -156,7 +156,11 @@ export function connect<S extends ServiceShape<S>, Events extends object = Recor
 function openLink(worker: WorkerLike, forget: () => void): Link {
   const remote = comlink.wrap<Wire>(worker);
   const pending = new Map<number, Pending>();
-  const onError = (event: Event | MessageEvent): void => link.end(deathWords(event));
+  const onError = (event: Event | MessageEvent): void => {
+    // Those who wait hear of it by their calls; only an error that nobody waits for is reported as uncaught.
+    if (pending.size > 0) event.preventDefault();
+    link.end(deathWords(event));
+  };
   let tellEnd = (): void => {};
   const ended = new Promise<void>((resolve) => {
     tellEnd = resolve;

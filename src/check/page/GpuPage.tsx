@@ -6,7 +6,7 @@ import { formatBytes, formatDuration } from "../../base/stats";
 import type { Progress } from "../../base/task";
 import { connect } from "../../rpc/client";
 import { DataTable } from "../../ui/DataTable";
-import { publishDeviceStatus } from "../../ui/device-store";
+import { publishDeviceFailure, publishDeviceOpened } from "../../ui/device-store";
 import { ExportMenu } from "../../ui/ExportMenu";
 import { Panel } from "../../ui/Panel";
 import { RunBar } from "../../ui/RunBar";
@@ -56,12 +56,7 @@ export default function GpuPage() {
         onProgress: setProgress,
         onEvent(event) {
           if (event.name === "adapter") {
-            const { adapter } = event.data;
-            publishDeviceStatus({
-              state: adapter.software ? "software" : "ok",
-              name: adapter.name,
-              detail: adapter.description,
-            });
+            publishDeviceOpened(event.data.adapter);
             setLive((now) => ({ ...now, adapter: event.data }));
           } else if (event.name === "outcomes") {
             setLive((now) => ({ ...now, outcomes: [...now.outcomes, ...event.data] }));
@@ -75,8 +70,7 @@ export default function GpuPage() {
       const record = toRecord(thrown);
       setError(thrown);
       setState(record.code === "cancelled" ? "cancelled" : "failed");
-      if (record.code.startsWith("gpu-"))
-        publishDeviceStatus({ state: "missing", name: "", detail: record.message });
+      publishDeviceFailure(thrown);
       window.gpuReport = { error: record };
     }
   };

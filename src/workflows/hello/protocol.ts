@@ -21,7 +21,7 @@ export interface Histogram {
   high: number;
   /** Bins in which the plain CPU loop counts otherwise; a value within rounding of a bin's edge may do that. */
   differingBins: number;
-  adapter: { name: string; software: boolean };
+  adapter: { name: string; description: string; software: boolean };
   /** Milliseconds: the GPU's include upload and readback. */
   timings: { gpuMs: number; cpuMs: number };
 }

@@ -4,6 +4,7 @@ import { TesseraError } from "../../../base/errors";
 import { Random } from "../../../base/random";
 import type { TaskContext } from "../../../base/task";
 import type { ByteSource } from "../../../formats/source";
+import { describeAdapter } from "../../../gpu/gate";
 import type { Gpu } from "../../../gpu/gpu";
 import { kernel } from "../../../gpu/pipelines";
 import { scoped } from "../../../tensor/scope";
@@ -62,7 +63,7 @@ export async function histogram(
     low,
     high,
     differingBins,
-    adapter: { name, software },
+    adapter: { name, description: describeAdapter(gpu.adapter), software },
     timings: { gpuMs, cpuMs },
   };
 }

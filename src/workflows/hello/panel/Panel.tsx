@@ -5,7 +5,7 @@ import { TesseraError } from "../../../base/errors";
 import type { Progress } from "../../../base/task";
 import { connect } from "../../../rpc/client";
 import { Dropzone } from "../../../ui/Dropzone";
-import { publishDeviceStatus } from "../../../ui/device-store";
+import { publishDeviceFailure, publishDeviceOpened } from "../../../ui/device-store";
 import { Panel as Card } from "../../../ui/Panel";
 import { ParamsForm } from "../../../ui/ParamsForm";
 import { RunBar } from "../../../ui/RunBar";
@@ -32,6 +32,7 @@ export default function Panel({ params, setParams }: PanelProps) {
   const [error, setError] = useState<unknown>();
   const abort = useRef<AbortController>(undefined);
   const values = params as HelloParams;
+  const isRunning = state === "running" || state === "cancelling";
 
   const run = async (): Promise<void> => {
     abort.current = new AbortController();
@@ -42,16 +43,18 @@ export default function Panel({ params, setParams }: PanelProps) {
       const got = await client.call("histogram", { ...values, file }, options);
       setResult(got);
       setState("done");
-      publishDeviceStatus({
-        state: got.adapter.software ? "software" : "ok",
-        name: got.adapter.name,
-        detail: "",
-      });
+      publishDeviceOpened(got.adapter);
     } catch (thrown) {
       const isCancelled = thrown instanceof TesseraError && thrown.code === "cancelled";
       setState(isCancelled ? "cancelled" : "failed");
       if (!isCancelled) setError(thrown);
+      publishDeviceFailure(thrown);
     }
+  };
+  const take = (next: File | "example"): void => {
+    setFile(next);
+    setResult(undefined); // it was of other values
+    setState("idle");
   };
   const cancel = (): void => {
     setState("cancelling");
@@ -68,12 +71,13 @@ export default function Panel({ params, setParams }: PanelProps) {
           <Dropzone
             label="Drop a file of raw f32 values"
             extensions={[".f32", ".bin"]}
-            onFiles={([first]) => setFile(first)}
+            onFiles={([first]) => take(first)}
             actions={
-              <Button variant="default" onClick={() => setFile("example")}>
+              <Button variant="default" disabled={isRunning} onClick={() => take("example")}>
                 Use the generated example
               </Button>
             }
+            disabled={isRunning}
             compact
           />
           <ParamsForm spec={spec} values={values} onChange={setParams} />
@@ -87,7 +91,7 @@ export default function Panel({ params, setParams }: PanelProps) {
           onRun={() => void run()}
           onCancel={cancel}
           error={error}
-          summary={result && `${result.values} values in ${result.counts.length} bins`}
+          summary={result && `${result.values.toLocaleString("en")} values in ${result.counts.length} bins`}
         />
       }
     />

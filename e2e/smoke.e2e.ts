@@ -1,0 +1,67 @@
+// Every page there is, generated from the registry: it opens, says nothing on the console, asks nobody else for
+// anything, fits its window in both colour schemes, and has nothing that axe-core finds serious.
+import { describe, expect } from "vitest";
+import { workflows } from "../src/app/registry";
+import { HASH, workflowHash } from "../src/app/router";
+import { type Size, test } from "./app";
+import { pageFaults } from "./page-checks";
+
+const pages: readonly { name: string; hash: string; heading: string }[] = [
+  { name: "gallery", hash: HASH.gallery, heading: "Research papers as experiments on your own GPU" },
+  ...workflows.map(({ id, title }) => ({ name: id, hash: workflowHash(id), heading: title })),
+  { name: "runs", hash: HASH.runs, heading: "Runs" },
+  { name: "gpu", hash: HASH.gpu, heading: "Check my GPU" },
+  { name: "about", hash: HASH.about, heading: "About Tessera" },
+  { name: "unknown address", hash: "#/nothing/here", heading: "Not found" },
+];
+
+const looks: readonly { size: Size; scheme: "light" | "dark" }[] = [
+  { size: "desk", scheme: "light" },
+  { size: "desk", scheme: "dark" },
+  { size: "phone", scheme: "light" },
+  { size: "phone", scheme: "dark" },
+];
+
+describe.each(looks)("$size, $scheme", (look) => {
+  test.for(pages)("$name", async ({ hash, heading }, { visit }) => {
+    const { page } = await visit(hash, look);
+    expect(await page.locator("h1").allTextContents()).toEqual([heading]);
+    expect(await pageFaults(page)).toEqual([]);
+  });
+});
+
+test("the gallery has one card for each workflow, and each card opens its panel", async ({ visit }) => {
+  const { page, idle } = await visit();
+  const main = page.getByRole("main");
+  expect(await main.getByRole("heading", { level: 2 }).allTextContents()).toEqual(
+    workflows.map((w) => w.title),
+  );
+  for (const { title } of workflows) {
+    await main.getByRole("link", { name: title, exact: true }).click();
+    await idle();
+    expect(await page.locator("h1").textContent()).toBe(title);
+    // The run bar is the last thing a panel draws; an error boundary would stand in its place.
+    expect(await main.getByRole("status").allTextContents()).not.toEqual([]);
+    expect(await page.getByRole("alert").allTextContents()).toEqual([]);
+    await page.goBack();
+    await idle();
+  }
+});
+
+test("the checks see what they are for: a wide page, crossing texts, faint text, a foreign request", async ({
+  visit,
+}) => {
+  const app = await visit(HASH.about, { expected: /foreign\.invalid|Content Security Policy/ });
+  await app.page.evaluate(() => {
+    const { style } = document.querySelector("article")!;
+    style.width = "3000px";
+    style.color = "#eeeeee";
+    document.querySelector("nav")!.style.marginLeft = "-60px";
+    new Image().src = "https://foreign.invalid/x.png";
+  });
+  const faults = (await pageFaults(app.page)).join("\n");
+  expect(faults).toMatch(/the page is \d+ px wider than its window/);
+  expect(faults).toContain("in the header “Tessera” crosses “Workflows”");
+  expect(faults).toContain("color-contrast: ");
+  expect(app.problems.join("\n")).toContain("foreign.invalid");
+});
