@@ -3,8 +3,8 @@ import type { Tensor } from "../tensor/tensor";
 import { binaryBackwardOp } from "./binary-backward";
 import type { CurvedName } from "./binary-functions";
 import { defineBinary } from "./binary-record";
+import { sumToShape } from "./broadcast-to";
 import type { Bound } from "./op";
-import { sumToShape } from "./sum-rows";
 import { neg } from "./unary";
 import { EXACT, ulps } from "./unary-record";
 

@@ -4,11 +4,12 @@
 import { TesseraError } from "../base/errors";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../tensor/shape";
 import { formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
+import { sumToShape } from "./broadcast-to";
 import { launchMatmul, MATMUL_VARIANTS, type MatmulAttrs, type Sizes } from "./matmul-plan";
 import { matmulReference } from "./matmul-reference";
 import { matmulRejects, matmulSamples } from "./matmul-samples";
 import { defineOp, expectFloat, expectSameDtype, type Op } from "./op";
-import { sumRows, sumToShape } from "./sum-rows";
+import { sum } from "./reduce";
 import { unaryBackwardOp } from "./unary-backward";
 
 function sizesOf(a: TensorSpec, b: TensorSpec, attrs: MatmulAttrs): Sizes {
@@ -88,7 +89,7 @@ function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
       const dz = beforeActivation(dy, inputs, biasAt, attrs);
       const [da, db] = operandGradients(dz, inputs[0], inputs[1], attrs);
       const gradients: (Tensor | undefined)[] = [da, db];
-      if (extras.bias) gradients.push(sumRows(dz.reshape([rowCount(dz), inputs[biasAt].size])));
+      if (extras.bias) gradients.push(sum(dz.reshape([rowCount(dz), inputs[biasAt].size]), { axes: [0] }));
       if (extras.residual) gradients.push(dy);
       return gradients;
     },

@@ -6,9 +6,9 @@ import { kernel } from "../gpu/pipelines";
 import { broadcastShapes } from "../tensor/shape";
 import { formatSpec, type Tensor, type TensorSpec, zeros } from "../tensor/tensor";
 import { broadcastReference, planBroadcast } from "./broadcast";
+import { sumToShape } from "./broadcast-to";
 import { defineOp, expectSameDtype, type Fill, type SampleInput } from "./op";
 import { bitsType, expectMovable, MOVED } from "./strided";
-import { sumToShape } from "./sum-rows";
 
 const source: KernelSource = { file: "ops/where.wgsl", text: sourceText };
 const LANES = 64;
