@@ -7,6 +7,9 @@ import { HASH, navigate, workflowHash } from "../router";
 import { Mosaic } from "../shell/Logo";
 import classes from "./Gallery.module.css";
 
+/** Papers first; what has no paper behind it (the tutorial) comes after them. */
+const cards = [...workflows].sort((a, b) => Number(!a.paper.link) - Number(!b.paper.link));
+
 export function Gallery(): ReactNode {
   const device = useDeviceStatus();
   return (
@@ -19,7 +22,7 @@ export function Gallery(): ReactNode {
         </p>
       </header>
       {device.state === "missing" && <Warning title="No WebGPU here">{device.detail}</Warning>}
-      {workflows.length === 0 ? (
+      {cards.length === 0 ? (
         <EmptyState
           title="No workflows in this build"
           why="This build of Tessera was made without any workflow folder, so there is nothing to run yet. The GPU can still be checked."
@@ -27,7 +30,7 @@ export function Gallery(): ReactNode {
         />
       ) : (
         <ul className={classes.grid}>
-          {workflows.map((workflow) => (
+          {cards.map((workflow) => (
             <li key={workflow.id} className={classes.card}>
               <div className={classes.mosaic}>
                 <Mosaic seed={workflow.id} />
