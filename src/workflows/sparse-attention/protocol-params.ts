@@ -92,6 +92,7 @@ export const params = {
   }),
   strategy: choice("adaspa", MASK_STRATEGIES, {
     label: "Selection rule",
+    labels: Object.fromEntries(MASK_STRATEGIES.map((id) => [id, STRATEGY_INFO[id].label])),
     help: "Rule by which blocks are kept; all rules get the same number of blocks.",
     group: "Method",
   }),
