@@ -1,9 +1,10 @@
 // The reverse sweep: from the loss back through recorded calls, each op's own gradient rule, sums where paths meet.
 import { TesseraError } from "../base/errors";
 import { accumulateOp } from "../ops/accumulate";
-import { withObserver } from "../ops/op";
+import type { Sweep } from "../ops/op";
 import { scopedSync } from "../tensor/scope";
-import { type Tensor, upload, zeros } from "../tensor/tensor";
+import { type Tensor, zeros } from "../tensor/tensor";
+import { untaped } from "./active";
 import type { Entry } from "./tape";
 
 type Gpu = Tensor["gpu"];
@@ -16,28 +17,31 @@ interface Reachable {
 }
 
 /**
- * Gradients of `loss` for `targets`, kept in the current scope; all intermediates are freed.
+ * Gradients of Σ dy·y for `targets`, kept in the current scope; all intermediates are freed, and `dy`.
  * @throws TesseraError `no-gradient` naming the op and its reason.
  */
 export function backward(
   gpu: Gpu,
   entries: readonly Entry[],
-  loss: Tensor,
+  y: Tensor,
+  dy: Tensor,
   targets: readonly Tensor[],
 ): Tensor[] {
-  return withObserver(undefined, () =>
+  return untaped(undefined, () =>
     scopedSync(gpu, (keep) => {
       const path = reachable(entries, targets);
       const wanted = new Set(targets.map((t) => t.allocation));
-      const sums = new Map<Memory, Tensor>([[loss.allocation, upload(gpu, [1], loss.shape, loss.dtype)]]);
+      const sums = new Map<Memory, Tensor>([[y.allocation, dy]]);
       for (const entry of [...entries].reverse()) {
         if (path.calls.has(entry)) sweep(gpu, entry, sums, path, wanted);
       }
-      return targets.map((target) => {
+      const gradients = targets.map((target) => {
         const sum = sums.get(target.allocation);
         // A reshape has its own reference, so a target that is asked for twice gives two independent tensors.
         return keep(sum ? sum.reshape(target.shape) : zeros(gpu, target.shape, target.dtype));
       });
+      dy.free();
+      return gradients;
     }),
   );
 }
@@ -70,12 +74,25 @@ function sweep(
     );
   }
   const { vjp } = op;
+  const taken: Tensor[] = [];
+  const rules: Sweep = {
+    wants: (i) => path.memory.has(inputs[i].allocation),
+    take(i) {
+      const memory = inputs[i].allocation;
+      const sum = sums.get(memory);
+      if (!sum) return undefined;
+      sums.delete(memory);
+      taken.push(sum);
+      return sum.reshape(inputs[i].shape);
+    },
+  };
   const gradients = scopedSync(gpu, (keep) => {
     const dys = outputs.map((out) => sums.get(out.allocation)?.reshape(out.shape));
-    return vjp(dys, { inputs, outputs, attrs }).map((g, i) =>
-      g && path.memory.has(inputs[i].allocation) ? keep(g.reshape(inputs[i].shape)) : undefined,
+    return vjp(dys, { inputs, outputs, attrs, sweep: rules }).map((g, i) =>
+      g && rules.wants(i) ? keep(g.reshape(inputs[i].shape)) : undefined,
     );
   });
+  for (const tensor of taken) tensor.free();
   for (const [i, gradient] of gradients.entries()) {
     if (gradient) add(gpu, sums, inputs[i].allocation, gradient);
   }

@@ -69,10 +69,23 @@ export interface DispatchSpec {
   label?: string;
 }
 
+/** What a gradient rule may ask of the reverse sweep that calls it, to save work. */
+export interface Sweep {
+  /** False when nobody asks for the gradient of input i. */
+  wants(i: number): boolean;
+  /**
+   * Takes over what other uses of input i have given so far, if anything: the gradient that is returned for i must then
+   * be the sum with it. It may be shared with other gradients, so it is read only.
+   */
+  take(i: number): Tensor | undefined;
+}
+/** Outside of a sweep every gradient is wanted, and there are no other uses. */
+export const ALONE: Sweep = { wants: () => true, take: () => undefined };
+
 /** Gradients of the loss for each input, given those for each output (undefined: that output was not used). */
 export type Vjp<A> = (
   dys: readonly (Tensor | undefined)[],
-  saved: { inputs: readonly Tensor[]; outputs: readonly Tensor[]; attrs: A },
+  saved: { inputs: readonly Tensor[]; outputs: readonly Tensor[]; attrs: A; sweep?: Sweep },
 ) => readonly (Tensor | undefined)[];
 
 export interface OpSpec<A> {
