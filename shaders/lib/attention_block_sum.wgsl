@@ -1,6 +1,7 @@
 // Work on whole blocks of query rows without a barrier: a team (an invocation, or a quad that reads together) takes a
 // block, 4 · TEAM rows at a time. Barriers would cost a quarter of the time on software adapters; GPUs have the tiled
 // form. Needs const BLOCK, LANES, lib/attention_scores, p.jobs (blocks in all), p.row_blocks, p.key_blocks and `mass`.
+#import lib/attention_real_rows
 const PART: u32 = 4u * TEAM; // rows that a team takes at a time
 
 var<private> job: u32; // head · row_blocks + row block
@@ -18,10 +19,6 @@ fn begin_part(row: u32, lane: u32) {
 /// True while the block has rows at `row`.
 fn has_rows(row: u32) -> bool { return row < BLOCK && job % p.row_blocks * BLOCK + row < p.lq; }
 
-/// 1 for rows that exist, 0 for the repeats of the last row that fill up a team.
-fn real_rows() -> vec4f {
-  return select(vec4f(), vec4f(1.0), vec4u(row_first) + vec4u(0u, 1u, 2u, 3u) < vec4u(p.lq));
-}
 /// Adds row_sum of the team's real rows to the mass of a key block; the first part starts it.
 fn add_mass(row: u32, block: u32) {
   let sum = team_sum(dot(row_sum, real_rows()));

@@ -2,6 +2,7 @@
 // Reads q [H, lq, D], k and v [H, lk, D]; writes o, lse [H, lq]. One workgroup = ROWS query rows of one head.
 #import lib/grid
 #import lib/attention_tiled
+#import lib/attention_tiled_step
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const ROWS: u32 = 64u;

@@ -7,12 +7,12 @@
 #import lib/attention_scores
 #import lib/attention_step
 #import lib/attention_cached
+#import lib/attention_guard
 #import lib/attention_block_sum
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const BLOCK: u32 = 64u;
 const LANES: u32 = 8u;
-const DRIFT: f32 = 22026.4657948; // e^10
 
 struct Params {
   first_group: u32, groups: u32, jobs: u32, lq: u32, lk: u32, d4: u32, scale: f32, row_blocks: u32, key_blocks: u32,
@@ -45,11 +45,11 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
       let start = block * BLOCK;
       let end = min(start + BLOCK, p.lk);
       row_sum = vec4f();
-      for (var j = start; j < end; j += STEP) { add_values(fixed_weights(bounded(scores(j, end))), j, end); }
+      for (var j = start; j < end; j += STEP) { add_values(fixed_weights(bounded_scores(j, end)), j, end); }
       add_mass(row, block);
       total += row_sum;
     }
-    let good = (total < vec4f(DRIFT)) & (total > vec4f(1.0 / DRIFT));
+    let good = near_cache(total);
     bad += team_sum(dot(select(vec4f(1.0), vec4f(), good), real_rows()));
     row_sum = select(vec4f(1.0), total, good);
     finish(head);
@@ -57,13 +57,9 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   if (lead) { redo[job] = u32(bad > 0.0); }
 }
 
-/// Keeps weights finite however wrong the cache is: such rows are flagged by their sum.
-fn bounded(s: Scores) -> Scores {
-  let top = row_top + 64.0;
-  var t: Scores;
-  t.a = mat4x4f(min(s.a[0], vec4f(top.x)), min(s.a[1], vec4f(top.y)), min(s.a[2], vec4f(top.z)), min(s.a[3], vec4f(top.w)));
-  if (WIDE) {
-    t.b = mat4x4f(min(s.b[0], vec4f(top.x)), min(s.b[1], vec4f(top.y)), min(s.b[2], vec4f(top.z)), min(s.b[3], vec4f(top.w)));
-  }
-  return t;
+fn bounded_scores(j: u32, end: u32) -> Scores {
+  var s = scores(j, end);
+  s.a = bounded(s.a);
+  if (WIDE) { s.b = bounded(s.b); }
+  return s;
 }

@@ -2,6 +2,7 @@
 // Reads q, k, v, jobs, spans, list; writes o, lse. One workgroup = ROWS query rows of one job's block.
 #import lib/grid
 #import lib/attention_tiled
+#import lib/attention_tiled_step
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const BLOCK: u32 = 64u;

@@ -24,7 +24,6 @@ const gpu = await openGpu((await openNodeGpu()).gpu);
 afterAll(() => gpu.close());
 
 const LABELS = ["attention", ...["mass", "sparse", "fused-mass"].map((n) => `sparse-attention/${n}`)];
-/** `tiled` exists for dense and sparse attention only. */
 const forms = gpu.has("subgroups") ? ["rows", "quad", "tiled"] : ["rows", "tiled"];
 const types: DType[] = gpu.has("shader-f16") ? ["f32", "f16"] : ["f32"];
 
@@ -98,7 +97,6 @@ const oneHead = (lists: BlockLists, h: number): BlockLists => {
 
 async function withForm(form: string, body: () => Promise<void>): Promise<void> {
   for (const label of LABELS) gpu.tuner.force(label, form);
-  if (form === "tiled") gpu.tuner.force("sparse-attention/mass", "rows");
   try {
     await scoped(gpu, body);
   } finally {
@@ -138,7 +136,6 @@ for (const dtype of types) {
             ).toBeLessThan(1e-5);
           }));
 
-        if (form === "tiled") return;
         test("masses are those of the reference and sum to the rows of each block", () =>
           withForm(form, async () => {
             const { q, k, v, heads: parts } = inputs(shape, dtype);

@@ -2,7 +2,9 @@
 // from tensors to tensors. They record work and return at once; they read nothing back and choose no budget.
 import fusedText from "../../../../shaders/sparse-attention/fused.wgsl?raw";
 import repairText from "../../../../shaders/sparse-attention/fused_repair.wgsl?raw";
+import fusedTiledText from "../../../../shaders/sparse-attention/fused_tiled.wgsl?raw";
 import massText from "../../../../shaders/sparse-attention/mass.wgsl?raw";
+import massTiledText from "../../../../shaders/sparse-attention/mass_tiled.wgsl?raw";
 import selectText from "../../../../shaders/sparse-attention/select.wgsl?raw";
 import sparseText from "../../../../shaders/sparse-attention/sparse.wgsl?raw";
 import sparseTiledText from "../../../../shaders/sparse-attention/sparse_tiled.wgsl?raw";
@@ -22,10 +24,12 @@ import type { BlockLists } from "./lists";
 
 const file = (name: string, text: string): KernelSource => ({ file: `sparse-attention/${name}.wgsl`, text });
 const massKernel = file("mass", massText);
+const massTiledKernel = file("mass_tiled", massTiledText);
 const selectKernel = file("select", selectText);
 const sparseKernel = file("sparse", sparseText);
 const sparseTiledKernel = file("sparse_tiled", sparseTiledText);
 const fusedKernel = file("fused", fusedText);
+const fusedTiledKernel = file("fused_tiled", fusedTiledText);
 const repairKernel = file("fused_repair", repairText);
 
 /** LANES of the kernels that work on whole row blocks without a barrier. */
@@ -123,7 +127,10 @@ export function blockMass(q: Tensor, k: Tensor, lse: Tensor, options: BlockOptio
   const s = settings(q, k, k, options);
   expectLse(lse, q, "block mass");
   const mass = empty(q.gpu, [s.heads, s.rows, s.keys], "f32", "block mass");
-  const variants = attentionVariants(q.gpu, massKernel, s.link, s.teamGroups, s.blockUniforms);
+  const variants = [
+    ...attentionVariants(q.gpu, massKernel, s.link, s.teamGroups, { ...s.blockUniforms, jobs: s.groups }),
+    tiledVariant(massTiledKernel, s, s.groups, s.blockUniforms),
+  ];
   record(q.gpu, "mass", variants, [q, k, lse, mass], s.pairs * 2 * s.d, s.shapeClass);
   return mass;
 }
@@ -191,14 +198,11 @@ export function sparseAttention(
   }
   const result = outputs(q);
   const uniforms = { ...s.uniforms, row_blocks: s.rows };
-  const rows = options.block % 64 === 0 ? 64 : options.block % 32 === 0 ? 32 : 16; // of one workgroup
-  const tiled: Variant = {
-    name: "tiled",
-    kernel: kernel(sparseTiledKernel, { ...s.link, constants: { ...s.link.constants, ROWS: rows } }),
-    groups: (s.groups * options.block) / rows,
-    uniforms,
-  };
-  const variants = [...attentionVariants(q.gpu, sparseKernel, s.link, s.groups, uniforms), tiled];
+  const parts = options.block / tiledRows(options.block);
+  const variants = [
+    ...attentionVariants(q.gpu, sparseKernel, s.link, s.groups, uniforms),
+    tiledVariant(sparseTiledKernel, s, s.groups * parts, uniforms),
+  ];
   const work = plan.total * options.block ** 2 * 4 * s.d;
   record(
     q.gpu,
@@ -235,10 +239,14 @@ export function fusedAttention(
   const mass = empty(q.gpu, [s.heads, s.rows, s.keys], "f32", "block mass");
   const redo = empty(q.gpu, [s.heads, s.rows], "u32", "redo flags");
   const work = s.pairs * 4 * s.d;
-  const fused = attentionVariants(q.gpu, fusedKernel, s.link, s.teamGroups, s.blockUniforms);
+  const withJobs = { ...s.blockUniforms, jobs: s.groups };
+  const fused = [
+    ...attentionVariants(q.gpu, fusedKernel, s.link, s.teamGroups, withJobs),
+    tiledVariant(fusedTiledKernel, s, s.groups, s.blockUniforms),
+  ];
   record(q.gpu, "fused-mass", fused, [q, k, v, cached, o, lse, mass, redo], work, s.shapeClass);
   // Most groups end at once, so timing it would say nothing: it runs in the form that needs no feature.
-  const [repair] = attentionVariants(q.gpu, repairKernel, s.link, s.teamGroups, s.blockUniforms);
+  const [repair] = attentionVariants(q.gpu, repairKernel, s.link, s.teamGroups, withJobs);
   record(q.gpu, "fused-repair", [repair], [q, k, v, redo, o, lse, mass], work, s.shapeClass);
   return { o, lse, mass, redo };
 }
@@ -283,9 +291,17 @@ function settings(q: Tensor, k: Tensor, v: Tensor, { block, scale }: BlockOption
     pairs: heads * lq * lk,
     link: { types: { T: q.dtype }, constants: { D: roomFor(d), BLOCK: block } },
     uniforms,
-    blockUniforms: { ...uniforms, jobs: groups, row_blocks: rows, key_blocks: keys },
+    blockUniforms: { ...uniforms, row_blocks: rows, key_blocks: keys },
     shapeClass: `${q.dtype} ${lengthClass(lq)}x${lengthClass(lk)}x${d} block ${block}`,
   };
+}
+
+/** Query rows that a workgroup of a tiled kernel takes at once: a divisor of the block whose tiles fit 16 KiB. */
+const tiledRows = (block: number): number => (block % 64 === 0 ? 64 : block % 32 === 0 ? 32 : 16);
+
+function tiledVariant(source: KernelSource, s: Settings, groups: number, uniforms: Uniforms): Variant {
+  const constants = { ...s.link.constants, ROWS: tiledRows(s.link.constants.BLOCK) };
+  return { name: "tiled", kernel: kernel(source, { ...s.link, constants }), groups, uniforms };
 }
 
 function outputs(q: Tensor): AttentionResult {
