@@ -32,6 +32,10 @@ export interface LineChartProps {
   height?: number;
   formatX?(value: number): string;
   formatY?(value: number): string;
+  /** Shorter text for the ticks of the y axis, where `formatY` says more than a tick needs. */
+  tickY?(value: number): string;
+  /** What stands at this x, such as the name of a dot; the first line of the read-out. */
+  nameX?(value: number): string;
   lines?: readonly ReferenceLine[];
   /** Why there is nothing to draw. */
   empty?: string;

@@ -121,13 +121,13 @@ function plotOptions(props: Props, onCursor: () => void): uPlot.Options {
   return {
     width: props.width,
     height: props.height ?? 260,
-    padding: [8, 12, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     scales: { x: scale(props.xScale, props.xRange), y: scale(props.yScale, props.yRange) },
     axes: [
       { ...axis(props.xLabel, props.xScale, props.formatX), size: 28 },
       {
-        ...axis(props.yLabel, props.yScale, props.formatY),
+        ...axis(props.yLabel, props.yScale, props.tickY ?? props.formatY),
         size: (_, values) => 16 + 6.6 * Math.max(2, ...(values ?? []).map((v) => v.length)),
       },
     ],
@@ -147,7 +147,12 @@ function plotOptions(props: Props, onCursor: () => void): uPlot.Options {
           stroke: props.colours[i],
           width: s.line === false ? 0 : 2,
           dash: s.dash ? [...s.dash] : undefined,
-          points: { show: hasDots, size: 5, fill: props.colours[i], stroke: props.colours[i] },
+          points: {
+            show: hasDots,
+            size: s.line === false ? 8 : 5,
+            fill: props.colours[i],
+            stroke: props.colours[i],
+          },
           ...(s.line === false && { paths: () => null }),
         };
       }),
@@ -198,7 +203,9 @@ function showTip(u: uPlot, props: Props, tip: HTMLDivElement | null, live: HTMLD
   if (idx == null || left < 0) return;
   const formatX = props.formatX ?? formatNumber;
   const formatY = props.formatY ?? formatNumber;
-  const head = `${props.xLabel} ${formatX(props.joined.x[idx])}`;
+  const x = props.joined.x[idx];
+  const name = props.nameX ? `${props.nameX(x)}: ` : "";
+  const head = `${name}${props.xLabel} ${formatX(x)}`;
   const parts: { name: string; colour: string; text: string }[] = [];
   props.series.forEach((s, i) => {
     const column = props.joined.columns[i];

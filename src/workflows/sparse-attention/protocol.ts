@@ -82,7 +82,7 @@ export interface Inspection {
   keep: number;
   blocks: number;
   grid: Grid;
-  /** Plain sentences worth showing before the run. */
+  /** Plain sentences worth showing before the run, beside what the fields say. */
   notes: string[];
 }
 

@@ -11,7 +11,7 @@ import { curves } from "./curves";
 import { headsCsv, maskFile, maskSet, resultArrays } from "./export";
 import { openInput, synthFile } from "./input";
 import { keepCount } from "./lists";
-import { inspect, resolveGrid } from "./plan";
+import { costWords, inspect, resolveGrid } from "./plan";
 import { measure } from "./timing";
 import { tokenOrder } from "./tokens";
 
@@ -82,7 +82,7 @@ const analyseCommand = defineCommand({
     return {
       input: dataset.info.name,
       synthetic: dataset.info.synthetic,
-      cost: cost.notes,
+      cost: costWords(cost),
       heads,
       ...rest,
       written,

@@ -35,7 +35,8 @@ export function keepCount(sparsity: number, blocks: number): number {
   if (!(sparsity >= 0 && sparsity < 1)) {
     throw new TesseraError("params", `sparsity: must lie in [0, 1), got ${sparsity}`);
   }
-  return Math.min(blocks, Math.max(1, Math.round((1 - sparsity) * blocks)));
+  // 0.1 of 15 blocks is 1.5 and rounds up; 1 - 0.9 is a little less than 0.1, which must not round it down.
+  return Math.min(blocks, Math.max(1, Math.round((1 - sparsity) * blocks + 1e-9)));
 }
 
 /**

@@ -99,17 +99,11 @@ export function inspect(
   const bytesToRead = info.tensors.filter((t) => names.has(t.name)).reduce((sum, t) => sum + t.bytes, 0);
   const seconds = device.rate ? flops / device.rate : null;
   const notes = [
-    `${heads} heads of ${first.length} tokens, head width ${first.dim}; ${formatBytes(bytesToRead)} to read, ${formatBytes(gpuBytes)} of GPU memory at a time.`,
-    `Each video row keeps ${plan.keep} of ${plan.sink.keyFrom} video blocks${plan.sink.keyFrom < plan.keys ? ` and all ${plan.keys - plan.sink.keyFrom} blocks with text` : ""}.`,
+    `Each video row keeps ${plan.keep} of ${plan.sink.keyFrom} video blocks${plan.sink.keyFrom < plan.keys ? ` and ${withText(plan.keys - plan.sink.keyFrom)}` : ""}.`,
   ];
   if (plan.sampling) notes.push(`Sampled: ${plan.sampling}.`);
-  if (seconds !== null) notes.push(`About ${formatDuration(seconds)} at the rate measured on this device.`);
   if (plan.keys < 32)
     notes.push(`Only ${plan.keys} key blocks a row: too few for a sparse pass to show its gain.`);
-  if (!fits && device.bindingLimit)
-    notes.push(
-      `One head needs a buffer of ${formatBytes(largestBuffer)}, and this device binds ${formatBytes(device.bindingLimit)}.`,
-    );
   return {
     triples: triples.length,
     heads,
@@ -128,6 +122,24 @@ export function inspect(
     grid,
     notes,
   };
+}
+
+const withText = (blocks: number): string =>
+  blocks === 1 ? "the one block with text" : `all ${blocks} blocks with text`;
+
+/** The whole inspection as plain sentences, for where there is no form to show it in. */
+export function costWords(cost: Inspection): string[] {
+  const { heads, length, bytesToRead, gpuBytes, seconds, fits, largestBuffer, bindingLimit } = cost;
+  const words = [
+    `${heads} heads of ${length} tokens; ${formatBytes(bytesToRead)} to read, ${formatBytes(gpuBytes)} of GPU memory at a time.`,
+    ...cost.notes,
+  ];
+  if (seconds !== null) words.push(`About ${formatDuration(seconds)} at the rate measured on this device.`);
+  if (!fits)
+    words.push(
+      `One head needs a buffer of ${formatBytes(largestBuffer)}, and this device binds ${formatBytes(bindingLimit ?? 0)}.`,
+    );
+  return words;
 }
 
 /**

@@ -2,9 +2,8 @@
 // It wires views to the store and never sees the GPU.
 import { useEffect, useMemo } from "react";
 import { useStore } from "zustand";
-import { toRecord } from "../../../base/errors";
 import { connect } from "../../../rpc/client";
-import { publishDeviceStatus } from "../../../ui/device-store";
+import { publishDeviceFailure, publishDeviceOpened, publishDeviceStatus } from "../../../ui/device-store";
 import { ExportMenu } from "../../../ui/ExportMenu";
 import { formatPercent } from "../../../ui/format";
 import { Panel as Card } from "../../../ui/Panel";
@@ -102,19 +101,10 @@ function useLab(): Lab {
 
 function publishDevice(now: LabState, before: LabState): void {
   const { device, job } = now;
-  if (job.error !== before.job.error && job.error !== undefined) {
-    const record = toRecord(job.error);
-    if (record.code.startsWith("gpu-")) publishDeviceStatus({ state: "missing", detail: record.message });
-  }
-  if (!device || device === before.device) return;
-  const healthy = device.software ? "software" : before.device?.isLost ? "recovered" : "ok";
-  publishDeviceStatus({
-    state: device.isLost ? "lost" : healthy,
-    name: device.name,
-    detail: device.description,
-    bytesInUse: device.isLost ? 0 : device.bytesInUse,
-    bytesAllocated: device.isLost ? 0 : device.bytesAllocated,
-  });
+  if (job.error !== before.job.error && job.error !== undefined) publishDeviceFailure(job.error);
+  if (!device || device === before.device || device.isLost) return;
+  publishDeviceOpened(device);
+  publishDeviceStatus({ bytesInUse: device.bytesInUse, bytesAllocated: device.bytesAllocated });
 }
 
 /** Runs the analysis; a naming pattern that was typed and not yet used is used first. */

@@ -101,8 +101,11 @@ export const NO_RESULTS = {
   keepError: undefined,
 } as const satisfies Partial<LabState>;
 
-/** Small enough to be done in seconds on a software adapter: 960 video tokens of 15 frames and 64 of text. */
-export const EXAMPLE: SynthSettings = { ...defaults(synthParams), heads: 4, length: 1024 };
+/** The first click: what a GPU does in seconds, and what a software adapter does in seconds. */
+export const EXAMPLES: Readonly<Record<"gpu" | "software", SynthSettings>> = {
+  gpu: { ...defaults(synthParams), heads: 8, length: 4096 },
+  software: { ...defaults(synthParams), heads: 4, length: 1024 },
+};
 
 export const NOTHING: LabState = {
   ...NO_RESULTS,
@@ -117,7 +120,7 @@ export const NOTHING: LabState = {
     curves: { triple: "", heads: [], strategies: STRATEGIES, blocks: ["64"] },
     curveHead: "mean",
     time: { triple: "", heads: 0 },
-    synth: EXAMPLE,
+    synth: EXAMPLES.gpu,
   },
   device: undefined,
 };

@@ -18,6 +18,7 @@ import type { Settings, SynthSettings } from "../protocol-params";
 import type { Keeper, Keeping } from "./keep";
 import {
   type Choices,
+  EXAMPLES,
   type Job,
   type LabState,
   NO_RESULTS,
@@ -37,6 +38,8 @@ export interface Lab {
   state: StoreApi<LabState>;
   /** Reads a file or generates tensors; a failure is kept in `input` and leaves no results of the input before. */
   load(source: InputSource): Promise<void>;
+  /** Loads the generated example in the size that suits the device. */
+  example(): Promise<void>;
   /** Reads the same file with another naming pattern. */
   match(pattern: string): Promise<void>;
   /** Triples to analyse, by id; empty = all. */
@@ -186,6 +189,17 @@ export function createLab(client: LabClient, keeper?: Keeper): Lab {
     load(source) {
       set({ pattern: (source.kind === "file" && source.pattern) || "" });
       return take(source);
+    },
+    async example() {
+      const mine = ++loads;
+      set({ ...NO_RESULTS, source: undefined, input: { state: "waiting" } });
+      // Without a device the tensors can still be looked at; the run says what is missing.
+      const device = await client.call("device", {}).catch(() => undefined);
+      if (mine !== loads) return;
+      set({ device });
+      const synth = EXAMPLES[device && !device.software ? "gpu" : "software"];
+      lab.set({ synth });
+      await lab.load({ kind: "synth", settings: synth });
     },
     async match(pattern) {
       const { source } = get();

@@ -1,13 +1,14 @@
 // The block masses of one head on a log scale, with the kept blocks, frames and text, read out in tokens and frames.
 import { ActionIcon, Select, Switch } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
-import { useMemo, useRef } from "react";
+import { type RefObject, useMemo, useRef } from "react";
 import { formatNumber, formatPercent } from "../../../../ui/format";
 import { type HeatCell, Heatmap } from "../../../../ui/Heatmap";
 import { Panel as Card } from "../../../../ui/Panel";
 import { EmptyState, ErrorState, errorRecord, Loading } from "../../../../ui/states";
 import type { BlockMap } from "../../protocol";
 import { rowBoundaries } from "../series";
+import type { Choices } from "../state";
 import { blockWords, placesOf } from "../words";
 import { HeadStats } from "./HeadStats";
 import { MissingHeads, originNote, TriplePicker, type ViewProps } from "./shared";
@@ -15,6 +16,7 @@ import classes from "./Views.module.css";
 
 export function BlockMapView({ lab, state }: ViewProps) {
   const { heads, selected, choices, map } = state;
+  const readout = useRef<HTMLDivElement>(null);
   const at = heads.findIndex((h) => h.triple === selected?.triple && h.head === selected.head);
   const head = heads[at] ?? heads[0];
   if (!head)
@@ -58,29 +60,40 @@ export function BlockMapView({ lab, state }: ViewProps) {
           </ActionIcon>
         </ActionIcon.Group>
         <Switch
+          className={classes.switch}
           label="Kept blocks"
           checked={choices.hasKept}
           onChange={(event) => lab.set({ hasKept: event.currentTarget.checked })}
         />
         <Switch
+          className={classes.switch}
           label="Frames and text"
           checked={choices.hasFrames}
           onChange={(event) => lab.set({ hasFrames: event.currentTarget.checked })}
         />
       </div>
-      <HeadStats head={head} />
-      {state.saved ? (
-        <EmptyState
-          title="The map is not stored with a run"
-          why="Block masses are large and stay in memory only. Run the analysis again to see them."
-        />
-      ) : map.state === "ready" && map.value ? (
-        <MapPicture map={map.value} hasKept={choices.hasKept} hasFrames={choices.hasFrames} />
-      ) : map.state === "failed" ? (
-        <MapError error={map.error} retry={() => void lab.select(head.triple, head.head)} />
-      ) : (
-        <Loading label={`Fetching the map of head ${head.head}`} height={320} />
-      )}
+      <div className={classes.split}>
+        <div>
+          {state.saved ? (
+            <EmptyState
+              title="The map is not stored with a run"
+              why="Block masses are large and stay in memory only. Run the analysis again to see them."
+            />
+          ) : map.state === "ready" && map.value ? (
+            <MapPicture map={map.value} choices={choices} readout={readout} />
+          ) : map.state === "failed" ? (
+            <MapError error={map.error} retry={() => void lab.select(head.triple, head.head)} />
+          ) : (
+            <Loading label={`Fetching the map of head ${head.head}`} height={320} />
+          )}
+        </div>
+        <div className={classes.side}>
+          <div ref={readout} className={classes.readout} data-figures>
+            Point at a block, or move the cursor with the arrow keys, to read which tokens it holds.
+          </div>
+          <HeadStats head={head} />
+        </div>
+      </div>
     </Card>
   );
 }
@@ -96,8 +109,14 @@ function MapError({ error, retry }: { error: unknown; retry(): void }) {
   return <ErrorState error={error} title="The map could not be fetched" retry={retry} />;
 }
 
-function MapPicture({ map, hasKept, hasFrames }: { map: BlockMap; hasKept: boolean; hasFrames: boolean }) {
-  const readout = useRef<HTMLDivElement>(null);
+/** The picture. The last block read is written into `readout`, which stays: on a touch screen nothing hovers. */
+function MapPicture(props: {
+  map: BlockMap;
+  choices: Pick<Choices, "hasKept" | "hasFrames">;
+  readout: RefObject<HTMLDivElement | null>;
+}) {
+  const { map, readout } = props;
+  const { hasKept, hasFrames } = props.choices;
   const lines = useMemo(
     () => (hasFrames ? { rows: rowBoundaries(map), cols: map.boundaries } : undefined),
     [map, hasFrames],
@@ -107,35 +126,29 @@ function MapPicture({ map, hasKept, hasFrames }: { map: BlockMap; hasKept: boole
     [map],
   );
   const words = (cell: HeatCell): string => cellWords(map, cell);
-  // The last block read stays below the picture: on a touch screen nothing hovers. It changes with every move of the
-  // pointer, so it goes past React.
+  // It changes with every move of the pointer, so it goes past React.
   const onHover = (cell: HeatCell | null): void => {
     if (cell && readout.current) readout.current.textContent = words(cell);
   };
   return (
-    <>
-      <Heatmap
-        title={`Block mass, ${map.triple}, head ${map.head}`}
-        data={map.mass}
-        rows={map.rows}
-        cols={map.keys}
-        rowLabel="query block"
-        colLabel="key block"
-        rowNames={rowNames}
-        valueLabel="softmax mass"
-        scale="log"
-        mask={hasKept ? map.kept : undefined}
-        maskLabel="kept"
-        rowLines={lines?.rows}
-        colLines={lines?.cols}
-        height={620}
-        words={words}
-        onHover={onHover}
-      />
-      <div ref={readout} className={classes.readout} data-figures>
-        Point at a block, or move the cursor with the arrow keys, to read which tokens it holds.
-      </div>
-    </>
+    <Heatmap
+      title={`Block mass, ${map.triple}, head ${map.head}`}
+      data={map.mass}
+      rows={map.rows}
+      cols={map.keys}
+      rowLabel="query block"
+      colLabel="key block"
+      rowNames={rowNames}
+      valueLabel="softmax mass"
+      scale="log"
+      mask={hasKept ? map.kept : undefined}
+      maskLabel="kept"
+      rowLines={lines?.rows}
+      colLines={lines?.cols}
+      height={560}
+      words={words}
+      onHover={onHover}
+    />
   );
 }
 

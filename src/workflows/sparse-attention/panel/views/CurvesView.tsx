@@ -200,6 +200,7 @@ function CurvesCard({ lab, state, settings }: ViewProps) {
         height={380}
         formatX={(value) => formatPercent(value, 0)}
         formatY={formatPercent}
+        tickY={(value) => formatPercent(value, 0)}
         lines={lines}
         empty="Press “Draw curves”: each rule is drawn as it is done."
       />

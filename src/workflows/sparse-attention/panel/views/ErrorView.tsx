@@ -23,6 +23,11 @@ export function ErrorView({ lab, state }: ViewProps) {
     const known = heads.map(of).filter((v) => v !== null);
     return known.length > 0 ? Math.max(...known) : null;
   };
+  const names = (x: number): string =>
+    heads
+      .filter((h) => 1 - h.recall === x)
+      .map((h) => `${h.triple}, head ${h.head}`)
+      .join("; ");
   const use = top((h) => h.boundUse);
   return (
     <>
@@ -52,6 +57,7 @@ export function ErrorView({ lab, state }: ViewProps) {
           yLabel="relative error"
           series={relative}
           formatX={formatPercent}
+          nameX={names}
           height={300}
           empty="The rule gives no sparse output, so there is no error to show."
         />
@@ -67,6 +73,7 @@ export function ErrorView({ lab, state }: ViewProps) {
           yLabel="difference of an output element"
           series={largest}
           formatX={formatPercent}
+          nameX={names}
           height={300}
           empty="The rule gives no sparse output, so there is no error to show."
         />

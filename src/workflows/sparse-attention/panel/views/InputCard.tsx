@@ -6,7 +6,6 @@ import { Dropzone } from "../../../../ui/Dropzone";
 import { Panel as Card } from "../../../../ui/Panel";
 import type { InputInfo } from "../../protocol";
 import type { Settings } from "../../protocol-params";
-import { EXAMPLE } from "../state";
 import { isBusy, type Lab } from "../store";
 
 export function InputCard({ lab, settings }: { lab: Lab; settings: Settings }) {
@@ -28,7 +27,7 @@ export function InputCard({ lab, settings }: { lab: Lab; settings: Settings }) {
           <Button
             variant="default"
             disabled={isRunning || input.state === "waiting"}
-            onClick={() => void lab.load({ kind: "synth", settings: EXAMPLE })}
+            onClick={() => void lab.example()}
           >
             Use a generated example
           </Button>

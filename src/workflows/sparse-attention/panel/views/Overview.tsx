@@ -13,6 +13,7 @@ import { sharesWords, tierWords } from "../words";
 import { HeadStats } from "./HeadStats";
 import { InspectionCard } from "./InspectionCard";
 import { isRunning, MissingHeads, originNote, type ViewProps } from "./shared";
+import classes from "./Views.module.css";
 
 interface Metric {
   label: string;
@@ -137,40 +138,42 @@ function GridCard({ lab, state }: ViewProps) {
         value={metric}
         onChange={(next) => lab.set({ metric: next as GridMetric })}
       />
-      <Heatmap
-        title={`${METRICS[metric].label} by layer and head`}
-        data={grid.data}
-        rows={grid.triples.length}
-        cols={grid.heads}
-        rowLabel="layer or step"
-        colLabel="head"
-        rowNames={grid.triples}
-        colNames={names}
-        valueLabel={valueLabel}
-        range={range}
-        format={format}
-        words={(cell) => {
-          const at = heads.find((h) => h.triple === grid.triples[cell.row] && h.head === cell.col);
-          const where = `${grid.triples[cell.row]}, head ${cell.col}`;
-          return at
-            ? `${where}\nrecall ${formatPercent(at.recall)}, ${sharesWords(at.kept, at.skipped)}\n${valueLabel}: ${format(cell.value)}`
-            : `${where}: not done`;
-        }}
-        selected={place}
-        onSelect={({ row: at, col }) => {
-          if (heads.some((h) => h.triple === grid.triples[at] && h.head === col))
-            void lab.select(grid.triples[at], col);
-        }}
-        empty="No head has this figure: the rule gives no sparse output."
-      />
-      {head && (
-        <>
-          <HeadStats head={head} />
-          <Button variant="default" onClick={() => lab.set({ view: "map" })}>
-            Show the block map of head {head.head}
-          </Button>
-        </>
-      )}
+      <div className={classes.split}>
+        <Heatmap
+          title={`${METRICS[metric].label} by layer and head`}
+          data={grid.data}
+          rows={grid.triples.length}
+          cols={grid.heads}
+          rowLabel="layer or step"
+          colLabel="head"
+          rowNames={grid.triples}
+          colNames={names}
+          valueLabel={valueLabel}
+          range={range}
+          format={format}
+          words={(cell) => {
+            const at = heads.find((h) => h.triple === grid.triples[cell.row] && h.head === cell.col);
+            const where = `${grid.triples[cell.row]}, head ${cell.col}`;
+            return at
+              ? `${where}\nrecall ${formatPercent(at.recall)}, ${sharesWords(at.kept, at.skipped)}\n${valueLabel}: ${format(cell.value)}`
+              : `${where}: not done`;
+          }}
+          selected={place}
+          onSelect={({ row: at, col }) => {
+            if (heads.some((h) => h.triple === grid.triples[at] && h.head === col))
+              void lab.select(grid.triples[at], col);
+          }}
+          empty="No head has this figure: the rule gives no sparse output."
+        />
+        {head && (
+          <div className={classes.side}>
+            <HeadStats head={head} />
+            <Button variant="default" onClick={() => lab.set({ view: "map" })}>
+              Show the block map of head {head.head}
+            </Button>
+          </div>
+        )}
+      </div>
     </Card>
   );
 }

@@ -73,7 +73,7 @@ export function figures(state: LabState): Figure[] {
   if (means) {
     rows.push({
       what: `Sparsity set; blocks kept and skipped, mean of ${means.heads} heads`,
-      here: `${ran.analyse ? formatNumber(ran.analyse.sparsity) : "–"}; kept ${formatPercent(means.kept)}, skipped ${formatPercent(means.skipped)}`,
+      here: `${ran.analyse?.sparsity ?? "–"}; kept ${formatPercent(means.kept)}, skipped ${formatPercent(means.skipped)}`,
       paper: "0.8; not printed",
     });
     rows.push({
@@ -97,8 +97,8 @@ export function figures(state: LabState): Figure[] {
     for (const r of readings)
       rows.push({
         what: `Recall of ${name}, side ${r.side}, at ${formatPercent(r.skipped)} skipped, mean of ${r.heads} heads`,
-        here: formatNumber(r.recall),
-        paper: `${paper.recall.join(", ")} (three heads, side 32, sparsity 0.9)`,
+        here: r.recall.toFixed(2),
+        paper: `${paper.recall.map((x) => x.toFixed(2)).join(", ")} (three heads, side 32, sparsity 0.9)`,
       });
   const dense = measurement?.times.find((t) => t.name === "dense");
   const sparse = measurement && sparseAsSet(measurement.times);

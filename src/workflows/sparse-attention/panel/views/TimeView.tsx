@@ -157,13 +157,8 @@ function Verdict({ found, note }: { found: Measurement; note: string | undefined
           value={share(found.breakEvenWithSearch)}
           hint="The same when every step also pays one search and one selection."
         />
-        <Stat label="Dense rate" value={dense?.tflops ?? null} unit="TFLOP/s" />
-        <Stat
-          label="Sparse rate"
-          value={sparse?.tflops ?? null}
-          unit="TFLOP/s"
-          hint="Operations of the kept blocks over the time."
-        />
+        <Stat label="Dense rate" {...rate(dense)} />
+        <Stat label="Sparse rate" {...rate(sparse)} hint="Operations of the kept blocks over the time." />
       </StatRow>
       {found.device.software && (
         <Warning title="A software adapter">
@@ -173,6 +168,13 @@ function Verdict({ found, note }: { found: Measurement; note: string | undefined
       )}
     </Card>
   );
+}
+
+/** Effective rate, in the unit that keeps it readable. */
+function rate(row: TimeRow | undefined): { value: number | null; unit: string } {
+  const tflops = row?.tflops ?? null;
+  if (tflops === null || tflops >= 0.1) return { value: tflops, unit: "TFLOP/s" };
+  return { value: tflops * 1000, unit: "GFLOP/s" };
 }
 
 const COLUMNS: readonly Column<TimeRow>[] = [
@@ -188,7 +190,7 @@ const COLUMNS: readonly Column<TimeRow>[] = [
   { key: "min", label: "Fastest", unit: "ms", value: (t) => t.minMs },
   { key: "share", label: "Of dense", value: (t) => t.share, format: formatPercent },
   { key: "theory", label: "By counting", value: (t) => t.theoretical, format: formatPercent },
-  { key: "rate", label: "Rate", unit: "TFLOP/s", value: (t) => t.tflops },
+  { key: "rate", label: "Rate", unit: "GFLOP/s", value: (t) => t.tflops * 1000 },
 ];
 
 function Charts({ state }: ViewProps) {
@@ -234,7 +236,7 @@ function Charts({ state }: ViewProps) {
           title="All times"
           rows={times}
           columns={COLUMNS}
-          rowKey={(t) => `${t.name} ${t.skipped}`}
+          rowKey={(t) => String(times.indexOf(t))}
           maxHeight={440}
         />
       </Card>

@@ -3,7 +3,7 @@ import { Select } from "@mantine/core";
 import { EmptyState, Loading } from "../../../../ui/states";
 import type { TripleInfo } from "../../protocol";
 import type { Settings } from "../../protocol-params";
-import { EXAMPLE, type Job, type LabState } from "../state";
+import type { Job, LabState } from "../state";
 import { isBusy, type Lab } from "../store";
 
 export interface ViewProps {
@@ -56,11 +56,8 @@ export function MissingInput({ lab, state }: { lab: Lab; state: LabState }) {
   return (
     <EmptyState
       title="No input yet"
-      why="Drop a file with the q, k and v of an attention layer, or start with synthetic tensors: 4 heads of 1,024 tokens, done in seconds."
-      action={{
-        label: "Use a generated example",
-        run: () => void lab.load({ kind: "synth", settings: EXAMPLE }),
-      }}
+      why="Drop a file with the q, k and v of an attention layer, or start with synthetic tensors, sized so that this device is done in seconds."
+      action={{ label: "Use a generated example", run: () => void lab.example() }}
     />
   );
 }
