@@ -1,0 +1,196 @@
+// What the second part of the laboratory is set by: sizes of the video transformer, training, sampling. Declared once for
+// forms, addresses and the command line. Nothing here computes.
+import { bool, choice, float, int, type ParamValues, text } from "../../base/params";
+
+/** A video diffusion transformer and the clips it works on; everything about it follows from these numbers. */
+export interface VideoConfig {
+  frames: number;
+  /** Pixels; multiples of `PATCH`. */
+  height: number;
+  width: number;
+  /** Width of a token. */
+  dim: number;
+  layers: number;
+  heads: number;
+}
+
+/** Pixels along each side of a patch; a patch lies in one frame. */
+export const PATCH = 4;
+/** Width of the hidden layer of the MLP, in token widths. */
+export const MLP_RATIO = 4;
+
+export const SIZE_NAMES = ["XS", "S", "S+", "M"] as const;
+export type SizeName = (typeof SIZE_NAMES)[number];
+
+/** 1,024, 4,096, 4,096 and 16,384 video tokens. */
+export const SIZES: Readonly<Record<SizeName, VideoConfig>> = {
+  XS: { frames: 16, height: 32, width: 32, dim: 128, layers: 6, heads: 4 },
+  S: { frames: 16, height: 64, width: 64, dim: 128, layers: 6, heads: 4 },
+  "S+": { frames: 16, height: 64, width: 64, dim: 256, layers: 8, heads: 4 },
+  M: { frames: 16, height: 128, width: 128, dim: 256, layers: 8, heads: 4 },
+};
+
+const ofSize = (what: string, max: number, step = 1) =>
+  int(0, { min: 0, max, step, help: `${what}; 0 takes it from the size.`, group: "Model" });
+
+/** Parameters of the model: the flags of `train`. */
+export const modelParams = {
+  size: choice("XS", SIZE_NAMES, {
+    label: "Model size",
+    help: "XS 1,024 tokens, S and S+ 4,096, M 16,384; the other fields change single numbers of it.",
+    group: "Model",
+  }),
+  frames: ofSize("Frames of a clip", 128),
+  height: ofSize("Height of a clip in pixels", 256, PATCH),
+  width: ofSize("Width of a clip in pixels", 256, PATCH),
+  dim: ofSize("Width of a token", 1024, 16),
+  layers: ofSize("Transformer blocks", 64),
+  heads: ofSize("Attention heads", 64),
+} as const;
+
+/** Parameters of training. */
+export const trainParams = {
+  steps: int(10_000, { min: 1, max: 10_000_000, help: "Optimiser steps.", group: "Training" }),
+  batch: int(8, { min: 1, max: 256, unit: "clips", help: "Clips of a step.", group: "Training" }),
+  learningRate: float(1e-3, {
+    min: 0,
+    max: 1,
+    label: "Learning rate",
+    help: "Highest learning rate of AdamW; it rises linearly, then falls as a cosine to a tenth.",
+    group: "Training",
+  }),
+  warmup: int(200, { min: 0, max: 100_000, unit: "steps", help: "Steps of the rise.", group: "Training" }),
+  weightDecay: float(0.01, {
+    min: 0,
+    max: 1,
+    label: "Weight decay",
+    help: "Of matrices; biases, gains and embeddings have none.",
+    group: "Training",
+  }),
+  maxNorm: float(1, {
+    min: 0,
+    max: 1e6,
+    label: "Gradient norm limit",
+    help: "Global norm that gradients are clipped to; 0 does not clip.",
+    group: "Training",
+  }),
+  emaDecay: float(0.999, {
+    min: 0,
+    max: 1,
+    label: "EMA decay",
+    help: "Share of the running average of the weights that a step keeps; the average is what is saved.",
+    group: "Training",
+  }),
+  dropout: float(0.1, {
+    min: 0,
+    max: 1,
+    label: "Condition dropout",
+    help: "Share of clips trained without their caption, for classifier-free guidance.",
+    group: "Training",
+  }),
+  times: choice("uniform", ["uniform", "logit-normal"], {
+    label: "Training times",
+    help: "Distribution of t between noise (0) and data (1): uniform, or the sigmoid of a standard normal.",
+    group: "Training",
+  }),
+  seed: int(0, {
+    min: 0,
+    max: 2 ** 31 - 1,
+    help: "Seed of weights, clips, noise and times.",
+    group: "Training",
+  }),
+} as const;
+
+export const TOKEN_ORDERS = ["raster", "tile-1x8x8", "tile-4x4x4"] as const;
+/** Rules by which the sampler keeps blocks. All get the same number of blocks, refreshed at the same steps. */
+export const SAMPLER_RULES = ["adaspa", "pooled", "template", "window", "random"] as const;
+export type SamplerRule = (typeof SAMPLER_RULES)[number];
+
+/** Everything the paper lets one set about sparse sampling. */
+export const sparseParams = {
+  sparsity: float(0.8, {
+    min: 0,
+    max: 0.99,
+    step: 0.01,
+    label: "Sparsity (share skipped)",
+    help: "Share of video key blocks that each query block skips in sparse steps; text blocks are never skipped.",
+    group: "Method",
+  }),
+  block: choice("64", ["32", "64", "128"], {
+    label: "Block side",
+    unit: "tokens",
+    help: "Side of a score block.",
+    group: "Method",
+  }),
+  order: choice("raster", TOKEN_ORDERS, {
+    label: "Token order",
+    help: "Order in which video tokens are cut into blocks; positions of the rotary embedding stay true.",
+    group: "Method",
+  }),
+  denseSteps: int(10, {
+    min: 0,
+    max: 1000,
+    label: "Warm-up",
+    unit: "steps",
+    help: "First steps that run dense whatever the mask.",
+    group: "Schedule",
+  }),
+  searches: text("10,30", {
+    pattern: /^(\d+(,\d+)*)?$/,
+    label: "Search steps",
+    help: "Steps, counted from 1, at which the masks are searched; steps before the first run dense.",
+    group: "Schedule",
+  }),
+  rule: choice("adaspa", SAMPLER_RULES, {
+    label: "Selection rule",
+    help: "Exact block mass (AdaSpa), mean-pooled q·k, spatial or temporal template, 3-D window, random.",
+    group: "Method",
+  }),
+  tiers: bool(true, {
+    label: "Head-adaptive tiers",
+    help: "Heads of high recall skip (1+s)/2, as many of low recall (3s-1)/2; exact block mass only.",
+    group: "Method",
+  }),
+  lseReuse: bool(true, {
+    label: "LSE reuse",
+    help: "Later searches use the log-sum-exp of the first one (one QK pass, sparse output); off: each search runs dense.",
+    group: "Method",
+  }),
+  firstSearch: choice("two-pass", ["two-pass", "one-pass"], {
+    label: "First search",
+    labels: {
+      "two-pass": "Dense, then masses (paper)",
+      "one-pass": "Masses during the dense pass, on the LSE of the step before",
+    },
+    help: "How the first masks are found; one-pass needs a dense step before it.",
+    group: "Method",
+  }),
+  textSink: bool(true, {
+    label: "Keep text blocks",
+    help: "Keeps every block that holds a caption token, besides the budget.",
+    group: "Method",
+  }),
+} as const;
+export type SparseSettings = ParamValues<typeof sparseParams>;
+
+/** Parameters of one clip. */
+export const clipParams = {
+  steps: int(50, { min: 1, max: 1000, help: "Euler steps.", group: "Clip" }),
+  prompt: text("", {
+    help: 'Caption, e.g. "small red circle bounces, dark plain backdrop"; empty takes one of the generator.',
+    group: "Clip",
+  }),
+  guidance: float(1, {
+    min: 0,
+    max: 20,
+    help: "Classifier-free guidance; 1 is none and costs half.",
+    group: "Clip",
+  }),
+  seed: int(0, {
+    min: 0,
+    max: 2 ** 31 - 1,
+    help: "Seed of the noise and of the generated caption.",
+    group: "Clip",
+  }),
+} as const;
+export type ClipSettings = ParamValues<typeof clipParams>;
