@@ -6,6 +6,7 @@ struct Params {
   first_group: u32,
   groups: u32,
   count: u32,
+  repeat: u32,
   rank: u32, // at least 1; one axis takes no division
 }
 

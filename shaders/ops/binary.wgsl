@@ -1,5 +1,5 @@
 // y = f(a, b) with broadcasting, computed in f32. Reads a, b, writes y. One invocation = one value, or four neighbours
-// on the last axis; an operand that is constant along that axis is then read as one value.
+// on the last axis, `repeat` times; an operand that is constant along that axis is then read as one value.
 #import lib/broadcast
 #import lib/power
 alias T = f32;
@@ -34,8 +34,11 @@ fn apply(u: V, v: V) -> V {
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = p.first_group + flat_group(wid, nwg);
-  let i = group * LANES + lane;
-  if (group >= p.groups || i >= p.count) { return; }
-  let at = positions(i);
-  y[i] = Y(apply(V(A32(a[at.x])), V(B32(b[at.y]))));
+  if (group >= p.groups) { return; }
+  for (var k = 0u; k < p.repeat; k++) {
+    let i = (group * p.repeat + k) * LANES + lane;
+    if (i >= p.count) { return; }
+    let at = positions(i);
+    y[i] = Y(apply(V(A32(a[at.x])), V(B32(b[at.y]))));
+  }
 }

@@ -1,5 +1,5 @@
 // d = dy·∂f/∂a(a, b), or ∂f/∂b, at the broadcast shape, computed in f32. Reads dy, a, b, writes d.
-// One invocation = one value, or four neighbours on the last axis.
+// One invocation = one value, or four neighbours on the last axis, `repeat` times.
 #import lib/broadcast
 #import lib/power
 alias T = f32;
@@ -47,8 +47,11 @@ fn derivative(u: V, v: V) -> V {
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = p.first_group + flat_group(wid, nwg);
-  let i = group * LANES + lane;
-  if (group >= p.groups || i >= p.count) { return; }
-  let at = positions(i);
-  d[i] = E(V(dy[i]) * derivative(V(A32(a[at.x])), V(B32(b[at.y]))));
+  if (group >= p.groups) { return; }
+  for (var k = 0u; k < p.repeat; k++) {
+    let i = (group * p.repeat + k) * LANES + lane;
+    if (i >= p.count) { return; }
+    let at = positions(i);
+    d[i] = E(V(dy[i]) * derivative(V(A32(a[at.x])), V(B32(b[at.y]))));
+  }
 }

@@ -1,12 +1,12 @@
 // y = x in another element type, on the bits. Reads x, writes y, both as 32-bit words; f16 and bf16 lie two in a word.
-// One invocation = one word of y.
+// One invocation = one word of y, `repeat` times.
 #import lib/grid
 #import lib/float_bits
 const FROM: u32 = 0u; // f32, f16, bf16, i32, u32 from 0
 const TO: u32 = 1u;
 override LANES: u32 = 64u;
 
-struct Params { first_group: u32, groups: u32, words: u32, size: u32 }
+struct Params { first_group: u32, groups: u32, count: u32, repeat: u32, size: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> y: array<u32>;
@@ -47,17 +47,21 @@ fn converted(i: u32) -> u32 {
   return from_f32_bits(to_f32_bits(raw));
 }
 
+fn word_of(i: u32) -> u32 {
+  if (!is_half(TO)) { return converted(i); }
+  let low = converted(2u * i);
+  if (2u * i + 1u >= p.size) { return low; }
+  return low | (converted(2u * i + 1u) << 16u);
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = p.first_group + flat_group(wid, nwg);
-  let i = group * LANES + lane;
-  if (group >= p.groups || i >= p.words) { return; }
-  if (is_half(TO)) {
-    var word = converted(2u * i);
-    if (2u * i + 1u < p.size) { word |= converted(2u * i + 1u) << 16u; }
-    y[i] = word;
-    return;
+  if (group >= p.groups) { return; }
+  for (var k = 0u; k < p.repeat; k++) {
+    let i = (group * p.repeat + k) * LANES + lane;
+    if (i >= p.count) { return; }
+    y[i] = word_of(i);
   }
-  y[i] = converted(i);
 }

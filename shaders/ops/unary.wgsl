@@ -1,4 +1,5 @@
-// y = f(x), value by value, computed in f32. Reads x, writes y. One invocation = one value, or four where they fit.
+// y = f(x), value by value, computed in f32. Reads x, writes y. One invocation = one value, or
+// four where they fit, `repeat` times.
 #import lib/grid
 #import lib/activation
 #import lib/logarithm
@@ -8,7 +9,7 @@ alias E = T; // as stored: T or vec4<T>
 const FUNCTION: u32 = 0u; // its place in UNARY of src/ops/unary-functions.ts
 override LANES: u32 = 64u;
 
-struct Params { first_group: u32, groups: u32, count: u32, first: f32, second: f32 }
+struct Params { first_group: u32, groups: u32, count: u32, repeat: u32, first: f32, second: f32 }
 
 @group(0) @binding(0) var<storage, read> x: array<E>;
 @group(0) @binding(1) var<storage, read_write> y: array<E>;
@@ -42,7 +43,10 @@ fn apply(v: V) -> V {
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = p.first_group + flat_group(wid, nwg);
-  let i = group * LANES + lane;
-  if (group >= p.groups || i >= p.count) { return; }
-  y[i] = E(apply(V(x[i])));
+  if (group >= p.groups) { return; }
+  for (var k = 0u; k < p.repeat; k++) {
+    let i = (group * p.repeat + k) * LANES + lane;
+    if (i >= p.count) { return; }
+    y[i] = E(apply(V(x[i])));
+  }
 }

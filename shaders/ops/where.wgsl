@@ -1,5 +1,5 @@
 // y = a where c is not zero, else b, with broadcasting. Bits are moved. Reads a, b, c, writes y. One invocation = one
-// value, or four neighbours on the last axis; an operand that is constant along that axis is then read as one value.
+// value, or four neighbours on the last axis, `repeat` times; an operand that is constant along that axis is then read as one value.
 #import lib/broadcast
 #import lib/width
 alias T = u32; // f16, or the bits of any 4-byte type
@@ -18,8 +18,11 @@ override LANES: u32 = 64u;
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = p.first_group + flat_group(wid, nwg);
-  let i = group * LANES + lane;
-  if (group >= p.groups || i >= p.count) { return; }
-  let at = positions(i);
-  y[i] = select(Y(b[at.y]), Y(a[at.x]), W(c[at.z]) != W(0u));
+  if (group >= p.groups) { return; }
+  for (var k = 0u; k < p.repeat; k++) {
+    let i = (group * p.repeat + k) * LANES + lane;
+    if (i >= p.count) { return; }
+    let at = positions(i);
+    y[i] = select(Y(b[at.y]), Y(a[at.x]), W(c[at.z]) != W(0u));
+  }
 }

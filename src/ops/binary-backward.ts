@@ -10,7 +10,6 @@ import { defineOp, expectFloat, expectSameDtype, type Fill, type Sample } from "
 import { arithmetic } from "./width";
 
 const source: KernelSource = { file: "ops/binary_backward.wgsl", text: sourceText };
-const LANES = 64;
 
 export interface BinaryBackwardAttrs {
   function: CurvedName;
@@ -23,28 +22,22 @@ const DIVIDENDS = values(-2, 0.5, 3, -0.25, 1.5);
 const DIVISORS = values(4, 0.5, -0.75, 1.25, 1.5);
 
 const samples = (["a", "b"] as const).flatMap((by): Sample<BinaryBackwardAttrs>[] => [
-  ...(["div", "maximum", "minimum"] as const).flatMap((name): Sample<BinaryBackwardAttrs>[] => [
-    {
-      name: `${name} by ${by}, odd`,
-      inputs: [{ shape: [3, 5] }, { shape: [3, 5], fill: DIVIDENDS }, { shape: [5], fill: DIVISORS }],
-      attrs: { function: name, by },
-    },
-    {
-      name: `${name} by ${by}, fours`,
-      inputs: [
-        { shape: [3, 2, 4] },
-        { shape: [2, 1], fill: DIVIDENDS },
-        { shape: [3, 2, 4], fill: DIVISORS },
-      ],
-      attrs: { function: name, by },
-    },
-  ]),
+  ...(["div", "maximum"] as const).map((name) => ({
+    name: `${name} by ${by}, odd`,
+    inputs: [{ shape: [3, 5] }, { shape: [3, 5], fill: DIVIDENDS }, { shape: [5], fill: DIVISORS }],
+    attrs: { function: name, by },
+  })),
+  ...(["div", "minimum"] as const).map((name) => ({
+    name: `${name} by ${by}, fours`,
+    inputs: [{ shape: [3, 2, 4] }, { shape: [2, 1], fill: DIVIDENDS }, { shape: [3, 2, 4], fill: DIVISORS }],
+    attrs: { function: name, by },
+  })),
   {
     name: `pow by ${by}, bases near and above zero`,
     inputs: [
-      { shape: [7] },
-      { shape: [7], fill: values(0, 0, 0, 0.01, 1, 2.5, 9) },
-      { shape: [7], fill: values(1, 2, 0, 0.5, 3, -1.5, 0) },
+      { shape: [8] },
+      { shape: [8], fill: values(0, 0, 0, 0.01, 1, 2.5, 9, 3) },
+      { shape: [8], fill: values(1, 2, 0, 0.5, 3, -1.5, 0, 3) },
     ],
     attrs: { function: "pow", by },
   },
@@ -74,7 +67,7 @@ export const binaryBackwardOp = defineOp<BinaryBackwardAttrs>({
     return [{ shape: dy.shape, dtype: dy.dtype }];
   },
   launch({ inputs: [dy, a, b], outputs: [d], attrs: { function: name, by }, dispatch }) {
-    const { wide, vectors, count, uniforms } = planBroadcast([a.shape, b.shape], d.shape, name);
+    const { wide, vectors, groups, uniforms } = planBroadcast([a.shape, b.shape], d.shape, name);
     const types = {
       ...arithmetic(d.dtype, wide),
       ...operandTypes(vectors),
@@ -86,7 +79,7 @@ export const binaryBackwardOp = defineOp<BinaryBackwardAttrs>({
         {
           name: "value",
           kernel: kernel(source, { types, constants }),
-          groups: Math.ceil(count / LANES),
+          groups,
           uniforms,
         },
       ],

@@ -30,6 +30,8 @@ export const addOp = defineBinary("add", {
   ends: PAIRS,
   f32: ONE_ROUNDING,
   samples: [
+    { name: "odd", inputs: [{ shape: [3, 5] }, { shape: [3, 5] }], attrs: {} },
+    { name: "scalar and fours", inputs: [{ shape: [] }, { shape: [2, 4] }], attrs: {} },
     { name: "two scalars", inputs: [{ shape: [] }, { shape: [] }], attrs: {} },
     { name: "scalar, odd", inputs: [{ shape: [7] }, { shape: [1] }], attrs: {} },
     { name: "fours and a column", inputs: [{ shape: [5, 4] }, { shape: [5, 1] }], attrs: {} },
@@ -43,7 +45,13 @@ export const addOp = defineBinary("add", {
     { name: "empty from one", inputs: [{ shape: [4, 1] }, { shape: [0] }], attrs: {} },
     {
       name: "long",
-      inputs: [{ shape: [1_400_001, 3] }, { shape: [3] }],
+      inputs: [{ shape: [100_001, 3] }, { shape: [3] }],
+      attrs: {},
+      noGradient: "size: the small samples cover it",
+    },
+    {
+      name: "long, fours",
+      inputs: [{ shape: [65_601, 8] }, { shape: [8] }],
       attrs: {},
       noGradient: "size: the small samples cover it",
     },

@@ -2,6 +2,7 @@
 import { TesseraError } from "../base/errors";
 import { type Shape, sizeOf, stridesOf } from "../tensor/shape";
 import type { RefArray } from "./op";
+import { gridOf } from "./width";
 
 const MAX_AXES = 8;
 
@@ -15,8 +16,9 @@ export interface Broadcast {
   wide: boolean;
   /** Operands that are then read four at a time; the others are constant along that axis. */
   vectors: readonly boolean[];
-  /** Number of invocations. */
+  /** Results, or fours of them. */
   count: number;
+  groups: number;
   axes: readonly Axis[];
   /** Of lib/broadcast. */
   uniforms: Readonly<Record<string, number | readonly number[]>>;
@@ -72,14 +74,16 @@ export function planBroadcast(operands: readonly Shape[], shape: Shape, what: st
   }
   const flat = axes.flatMap(({ n, steps }) => [n, steps[0] ?? 0, steps[1] ?? 0, steps[2] ?? 0]);
   const count = axes.reduce((product, axis) => product * axis.n, 1);
+  const { groups, uniforms } = gridOf(count);
   return {
     wide,
     vectors: vectors.map((v) => v && wide),
     count,
+    groups,
     axes,
     uniforms: {
       axes: [...flat, ...new Array(MAX_AXES * 4 - flat.length).fill(0)],
-      count,
+      ...uniforms,
       rank: axes.length,
     },
   };

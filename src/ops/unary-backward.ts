@@ -5,10 +5,9 @@ import { kernel } from "../gpu/pipelines";
 import { expectSameShape } from "../tensor/tensor";
 import { defineOp, expectFloat, expectSameDtype, type Sample } from "./op";
 import { UNARY, type UnaryName, unaryCode } from "./unary-functions";
-import { widthOf } from "./width";
+import { gridOf, widthOf } from "./width";
 
 const source: KernelSource = { file: "ops/unary_backward.wgsl", text: sourceText };
-const LANES = 64;
 
 export interface UnaryBackwardAttrs {
   function: UnaryName;
@@ -18,7 +17,7 @@ export interface UnaryBackwardAttrs {
 }
 
 const LINE = [-6e4, -50, -9, -1e-6, 0, 9, 50, 6e4];
-/** Two samples a function: an odd count, and a count of four's multiple with the ends of its domain. */
+/** Two samples a function: the middle and the ends of its domain, all with counts that go four at a time. */
 const DOMAINS: readonly { name: UnaryName; from?: number; to?: number; ends: readonly number[] }[] = [
   { name: "relu", ends: LINE },
   { name: "gelu", ends: LINE },
@@ -40,7 +39,7 @@ const DOMAINS: readonly { name: UnaryName; from?: number; to?: number; ends: rea
 const samples: Sample<UnaryBackwardAttrs>[] = DOMAINS.flatMap(({ name, from = -5, to = 5, ends }) => [
   {
     name,
-    inputs: [{ shape: [5, 13] }, { shape: [5, 13], fill: { kind: "uniform", from, to } }],
+    inputs: [{ shape: [4, 13] }, { shape: [4, 13], fill: { kind: "uniform", from, to } }],
     attrs: { function: name },
   },
   {
@@ -67,13 +66,14 @@ export const unaryBackwardOp = defineOp<UnaryBackwardAttrs>({
   },
   launch({ inputs: [dy, x], outputs: [dx], attrs, dispatch }) {
     const { count, types } = widthOf(x);
+    const { groups, uniforms } = gridOf(count);
     dispatch({
       variants: [
         {
           name: "value",
           kernel: kernel(source, { types, constants: { FUNCTION: unaryCode(attrs.function) } }),
-          groups: Math.ceil(count / LANES),
-          uniforms: { count, first: attrs.first ?? 0, second: attrs.second ?? 0 },
+          groups,
+          uniforms: { ...uniforms, first: attrs.first ?? 0, second: attrs.second ?? 0 },
         },
       ],
       bindings: [dy, x, dx],
@@ -90,6 +90,11 @@ export const unaryBackwardOp = defineOp<UnaryBackwardAttrs>({
       name: "clamp, ends inside",
       inputs: [{ shape: [4] }, { shape: [4], fill: { kind: "values", values: [-1, 0.5, 2, 2.5] } }],
       attrs: { function: "clamp", first: -1, second: 2 },
+    },
+    {
+      name: "odd",
+      inputs: [{ shape: [3, 5] }, { shape: [3, 5] }],
+      attrs: { function: "gelu" },
     },
     { name: "empty", inputs: [{ shape: [0] }, { shape: [0] }], attrs: { function: "silu" } },
   ],

@@ -6,10 +6,9 @@ import type { Tensor } from "../tensor/tensor";
 import { type Bound, defineOp, expectFloat, type Fill, type Op, type Reject, type Sample } from "./op";
 import { unaryBackwardOp } from "./unary-backward";
 import { UNARY, type UnaryName, unaryCode } from "./unary-functions";
-import { widthOf } from "./width";
+import { gridOf, widthOf } from "./width";
 
 const source: KernelSource = { file: "ops/unary.wgsl", text: sourceText };
-const LANES = 64;
 
 export interface UnaryRecipe<A> {
   /** Attributes of the standard samples. */
@@ -18,7 +17,7 @@ export interface UnaryRecipe<A> {
   numbers?(attrs: A): readonly [number, number];
   /** @throws TesseraError on attributes that make no sense. */
   check?(attrs: A): void;
-  /** Values of the odd sample; normal with scale 3 when left out. The gradient is checked on it. */
+  /** Values of the matrix sample; normal with scale 3 when left out. The gradient is checked on it. */
   fill?: Fill;
   /** Values at the ends of the domain and at special points, a multiple of four. */
   ends: readonly number[];
@@ -47,14 +46,15 @@ export function defineUnary<A>(name: UnaryName, recipe: UnaryRecipe<A>): Op<A> {
     },
     launch({ inputs: [x], outputs: [y], attrs: given, dispatch }) {
       const { count, types } = widthOf(x);
+      const { groups, uniforms } = gridOf(count);
       const [first, second] = numbers(given);
       dispatch({
         variants: [
           {
             name: "value",
             kernel: kernel(source, { types, constants: { FUNCTION: unaryCode(name) } }),
-            groups: Math.ceil(count / LANES),
-            uniforms: { count, first, second },
+            groups,
+            uniforms: { ...uniforms, first, second },
           },
         ],
         bindings: [x, y],
@@ -72,8 +72,8 @@ export function defineUnary<A>(name: UnaryName, recipe: UnaryRecipe<A>): Op<A> {
     },
     samples: [
       {
-        name: "odd",
-        inputs: [{ shape: [5, 13], fill: recipe.fill ?? { kind: "normal", scale: 3 } }],
+        name: "matrix",
+        inputs: [{ shape: [4, 13], fill: recipe.fill ?? { kind: "normal", scale: 3 } }],
         attrs,
       },
       {
