@@ -8,7 +8,7 @@ import { sumToShape } from "./broadcast-to";
 import { launchMatmul, MATMUL_VARIANTS, type MatmulAttrs, type Sizes } from "./matmul-plan";
 import { matmulReference } from "./matmul-reference";
 import { matmulRejects, matmulSamples } from "./matmul-samples";
-import { defineOp, expectFloat, expectSameDtype, type Op } from "./op";
+import { ALONE, defineOp, expectFloat, expectSameDtype, type Op, type Sweep } from "./op";
 import { sum } from "./reduce";
 import { unaryBackwardOp } from "./unary-backward";
 
@@ -84,12 +84,16 @@ function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
         c: outputs[0],
       });
     },
-    vjp([dy], { inputs, attrs }) {
+    vjp([dy], { inputs, attrs, sweep = ALONE }) {
       if (!dy) return inputs.map(() => undefined);
       const dz = beforeActivation(dy, inputs, biasAt, attrs);
-      const [da, db] = operandGradients(dz, inputs[0], inputs[1], attrs);
-      const gradients: (Tensor | undefined)[] = [da, db];
-      if (extras.bias) gradients.push(sum(dz.reshape([rowCount(dz), inputs[biasAt].size]), { axes: [0] }));
+      const gradients = operandGradients(dz, inputs[0], inputs[1], attrs, sweep);
+      if (extras.bias)
+        gradients.push(
+          sweep.wants(biasAt)
+            ? sum(dz.reshape([rowCount(dz), inputs[biasAt].size]), { axes: [0] })
+            : undefined,
+        );
       if (extras.residual) gradients.push(dy);
       return gradients;
     },
@@ -132,17 +136,45 @@ function beforeActivation(dy: Tensor, inputs: readonly Tensor[], biasAt: number,
 }
 
 /** With c = op(a)·op(b): ∂op(a) = dz·op(b)ᵀ and ∂op(b) = op(a)ᵀ·dz, each stored as its operand is. */
-function operandGradients(dz: Tensor, a: Tensor, b: Tensor, attrs: MatmulAttrs): [Tensor, Tensor] {
+function operandGradients(
+  dz: Tensor,
+  a: Tensor,
+  b: Tensor,
+  attrs: MatmulAttrs,
+  sweep: Sweep,
+): (Tensor | undefined)[] {
   const { transposeA = false, transposeB = false, scale = 1 } = attrs;
-  const product = (x: Tensor, y: Tensor, tx: boolean, ty: boolean): Tensor =>
-    matmulOp([x, y], { transposeA: tx, transposeB: ty, scale })[0];
-  const da = transposeA ? product(b, dz, transposeB, true) : product(dz, b, false, !transposeB);
-  const shared = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA && a.shape.length > 2;
   // One b for a whole batch: its gradient is one product over all rows instead of a sum of many.
+  const shared = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA && a.shape.length > 2;
   const x = shared ? a.reshape([rowCount(a), a.shape.at(-1) ?? 0]) : a;
   const d = shared ? dz.reshape([rowCount(dz), dz.shape.at(-1) ?? 0]) : dz;
-  const db = transposeB ? product(d, x, true, transposeA) : product(x, d, !transposeA, false);
-  return [sumToShape(da, a.shape), shared ? db.reshape(b.shape) : sumToShape(db, b.shape)];
+
+  /** Gradient of input i; what its other uses gave is added by the product itself where the batch axes are the same. */
+  const gradient = (
+    i: 0 | 1,
+    [first, transposeFirst]: [Tensor, boolean],
+    [second, transposeSecond]: [Tensor, boolean],
+    batch: readonly number[],
+  ): Tensor | undefined => {
+    if (!sweep.wants(i)) return undefined;
+    const operand = [a, b][i];
+    const shape = [...batch, ...operand.shape.slice(-2)];
+    const before = sizeOf(shape) === operand.size ? sweep.take(i) : undefined;
+    const product = { transposeA: transposeFirst, transposeB: transposeSecond, scale };
+    const sum = before
+      ? matmulResidualOp([first, second, before.reshape(shape)], product)[0]
+      : matmulOp([first, second], product)[0];
+    return sizeOf(shape) === operand.size ? sum.reshape(operand.shape) : sumToShape(sum, operand.shape);
+  };
+  const batch = dz.shape.slice(0, -2);
+  return [
+    transposeA
+      ? gradient(0, [b, transposeB], [dz, true], batch)
+      : gradient(0, [dz, false], [b, !transposeB], batch),
+    transposeB
+      ? gradient(1, [d, true], [x, transposeA], shared ? [] : batch)
+      : gradient(1, [x, !transposeA], [d, false], shared ? [] : batch),
+  ];
 }
 
 export const matmulOp: Op<MatmulAttrs> = define({ bias: false, residual: false });
