@@ -1,10 +1,9 @@
-// dx[r, :] = y·(dy - Σ dy·y), or dy - exp(y)·Σ dy where y is a log-softmax (LOG), over rows of n elements.
-// Reads dy, y, writes dx. One workgroup = one row, or LANES rows without a barrier.
+// dx[r, :] = y·(dy - Σ dy·y), or dy - exp(y)·Σ dy where y is a log-softmax and p.log is 1, over rows of n
+// elements. Reads dy, y, writes dx. One workgroup = one row, or LANES rows without a barrier.
 #import lib/grid
 #import lib/rows
-const LOG: bool = false;
 
-struct Params { first_group: u32, groups: u32, rows: u32, n: u32 }
+struct Params { first_group: u32, groups: u32, rows: u32, n: u32, log: u32 }
 
 @group(0) @binding(0) var<storage, read> dy: array<E>;
 @group(0) @binding(1) var<storage, read> y: array<E>;
@@ -21,13 +20,16 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let n = select(0u, p.n, row < p.rows);
   var partial = V(0.0);
   for (var i = row_first(lane); i < n; i += row_step()) {
-    let slope = V(dy[start + i]);
-    if (LOG) { partial += slope; } else { partial += slope * V(y[start + i]); }
+    partial += V(dy[start + i]) * select(V(y[start + i]), V(1.0), p.log == 1u);
   }
   let total = row_sum(sum_of(partial), lane);
   for (var i = row_first(lane); i < n; i += row_step()) {
     let slope = V(dy[start + i]);
     let value = V(y[start + i]);
-    if (LOG) { dx[start + i] = E(slope - exp(value) * total); } else { dx[start + i] = E(value * (slope - total)); }
+    if (p.log == 1u) {
+      dx[start + i] = E(slope - exp(value) * total);
+    } else {
+      dx[start + i] = E(value * (slope - total));
+    }
   }
 }

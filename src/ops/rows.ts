@@ -13,8 +13,6 @@ import { arithmetic } from "./width";
 export const ROW_VARIANTS = ["group", "thread"] as const;
 
 const LANES = 64;
-/** Rows with as many elements for each of 64 lanes are shared by four times as many. */
-const LONG = 16;
 
 /** A tensor seen as `rows` rows of `n` values along its last axis. */
 export function rowsOf(x: TensorSpec): { rows: number; n: number } {
@@ -32,32 +30,23 @@ export function rowClass(x: TensorSpec): string {
 }
 
 /** Types and constants of lib/rows for rows of x; `n` is the length of a row in elements of E. */
-export function rowTypes(x: TensorSpec): LinkOptions & { n: number; wide: boolean } {
+export function rowTypes(x: TensorSpec): LinkOptions & { n: number } {
   const { n } = rowsOf(x);
   const wide = n % 4 === 0;
   return {
     types: { ...arithmetic(x.dtype, wide), E: wide ? "vec4<T>" : "T" },
     constants: { WIDTH: wide ? 4 : 1 },
     n: wide ? n / 4 : n,
-    wide,
   };
 }
 
 /** The variants of a kernel that imports lib/rows; its Params have `rows` and `n` besides `uniforms`. */
-export function rowVariants(
-  source: KernelSource,
-  x: TensorSpec,
-  { constants = {}, uniforms = {} }: { constants?: Record<string, number>; uniforms?: Uniforms } = {},
-): Variant[] {
+export function rowVariants(source: KernelSource, x: TensorSpec, uniforms: Uniforms = {}): Variant[] {
   const { rows } = rowsOf(x);
-  const { types, constants: width, n } = rowTypes(x);
-  const lanes = n > LANES * LONG ? LANES * 4 : LANES;
+  const { types, constants, n } = rowTypes(x);
   const variant = (wide: boolean): Variant => ({
     name: ROW_VARIANTS[wide ? 0 : 1],
-    kernel: kernel(source, {
-      types,
-      constants: { ...width, ...constants, WIDE: wide ? 1 : 0, LANES: wide ? lanes : LANES },
-    }),
+    kernel: kernel(source, { types, constants: { ...constants, WIDE: wide ? 1 : 0 } }),
     groups: wide ? rows : Math.ceil(rows / LANES),
     uniforms: { rows, n, ...uniforms },
   });
