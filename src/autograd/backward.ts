@@ -1,6 +1,6 @@
 // The reverse sweep: from the loss back through recorded calls, each op's own gradient rule, sums where paths meet.
 import { TesseraError } from "../base/errors";
-import { accumulateOp } from "../ops/accumulate";
+import { addOp } from "../ops/binary";
 import type { Sweep } from "../ops/op";
 import { scopedSync } from "../tensor/scope";
 import { type Tensor, zeros } from "../tensor/tensor";
@@ -112,7 +112,7 @@ function add(gpu: Gpu, sums: Map<Memory, Tensor>, memory: Memory, gradient: Tens
   }
   sums.set(
     memory,
-    scopedSync(gpu, (keep) => keep(accumulateOp([before.reshape(gradient.shape), gradient], {})[0])),
+    scopedSync(gpu, (keep) => keep(addOp([before.reshape(gradient.shape), gradient], {})[0])),
   );
   before.free();
   gradient.free();

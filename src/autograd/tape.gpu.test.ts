@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
 import { openNodeGpu } from "../cli/node-gpu";
 import { openGpu } from "../gpu/gpu";
-import { accumulateOp } from "../ops/accumulate";
+import { addOp } from "../ops/binary";
 import { gather } from "../ops/gather";
 import { matmul } from "../ops/matmul";
 import { defineOp } from "../ops/op";
@@ -73,7 +73,7 @@ test("one training step agrees with PyTorch", () =>
       const x = gather(table, index);
       const hidden = matmul(x, w1, { bias: b1, activation: "gelu" });
       const out = softmax(matmul(hidden, w2, { bias: b2, residual: x }));
-      return sumOfSquares(accumulateOp([out, minusTarget], {})[0]);
+      return sumOfSquares(addOp([out, minusTarget], {})[0]);
     }, inputs);
     expect(tape.length).toBe(6);
     const gradients = tape.backward(loss, inputs);
@@ -89,8 +89,8 @@ test("a tensor used in two branches, and twice in one op, gets the sum", () =>
     const tape = new Tape(gpu);
     // f = Σ (x + xᵀ)² + Σ x²: df/dx = 4 (x + xᵀ) + 2 x
     const loss = tape.run(() => {
-      const symmetric = accumulateOp([x, permute(x, [1, 0])], {})[0];
-      return accumulateOp([sumOfSquares(symmetric), sumOfSquares(x)], {})[0];
+      const symmetric = addOp([x, permute(x, [1, 0])], {})[0];
+      return addOp([sumOfSquares(symmetric), sumOfSquares(x)], {})[0];
     }, [x]);
     const [dx] = tape.backward(loss, [x]);
     expect([...(await dx.readFloats())]).toEqual([10, 24, 26, 40]);
@@ -116,7 +116,7 @@ test("gradients of broadcast operands are summed over the broadcast axes", async
 
 test("gradcheck notices a wrong gradient", async () => {
   const wrong = defineOp<Record<string, never>>({
-    ...accumulateOp,
+    ...addOp,
     name: "wrong",
     vjp: ([dy]) => [dy, undefined],
   });
@@ -131,7 +131,7 @@ test("intermediates that the caller frees early stay for the sweep, and the tape
     const x = upload(gpu, [1, -2], [1, 2]);
     const tape = new Tape(gpu);
     const loss = tape.run(() => {
-      const y = accumulateOp([x, x], {})[0];
+      const y = addOp([x, x], {})[0];
       const squares = matmul(y, y, { transposeB: true });
       y.free();
       return squares;
@@ -164,7 +164,7 @@ test("misuse is refused in words", () =>
     expect(() => tape.backward(x, [x])).toThrow(
       "backward needs a tape that has recorded and was not swept yet; make a new one",
     );
-    const y = tape.run(() => accumulateOp([x, x], {})[0], [x]);
+    const y = tape.run(() => addOp([x, x], {})[0], [x]);
     expect(() => tape.run(() => y, [x])).toThrow(
       "This tape has recorded already; make a new one for each step",
     );

@@ -6,18 +6,29 @@ import { broadcastShapes } from "../tensor/shape";
 import type { DType, Tensor } from "../tensor/tensor";
 import { BINARY, type BinaryName, binaryCode } from "./binary-functions";
 import { broadcastReference, operandTypes, planBroadcast } from "./broadcast";
-import { type Bound, defineOp, expectFloat, expectSameDtype, type Fill, type Op, type Sample } from "./op";
+import {
+  ALONE,
+  type Bound,
+  defineOp,
+  expectFloat,
+  expectSameDtype,
+  type Fill,
+  type Op,
+  type Sample,
+} from "./op";
 import { arithmetic } from "./width";
 
 const source: KernelSource = { file: "ops/binary.wgsl", text: sourceText };
 
 export type BinaryAttrs = Record<string, never>;
 
+export type Gradient = (dy: Tensor, a: Tensor, b: Tensor) => Tensor;
+
 export interface BinaryRecipe {
   /** Element type of the result when it is not that of the operands. */
   result?: DType;
-  /** Gradients at the broadcast shape's operands, already summed to their shapes. */
-  vjp: ((dy: Tensor, a: Tensor, b: Tensor) => readonly [Tensor, Tensor]) | { none: string };
+  /** Gradients for a and for b, already summed to their shapes. */
+  gradients: readonly [Gradient, Gradient] | { none: string };
   /** How the operands of the standard samples are filled; standard normal when left out. */
   fill?: { a: Fill; b: Fill };
   /** Pairs at the ends of the domain and at special points, a multiple of four. */
@@ -30,7 +41,7 @@ export interface BinaryRecipe {
 }
 
 export function defineBinary(name: BinaryName, recipe: BinaryRecipe): Op<BinaryAttrs> {
-  const { vjp, fill, ends, endsDtype } = recipe;
+  const { gradients, fill, ends, endsDtype } = recipe;
   const sample = (title: string, a: readonly number[], b: readonly number[]): Sample<BinaryAttrs> => ({
     name: title,
     inputs: [
@@ -69,7 +80,11 @@ export function defineBinary(name: BinaryName, recipe: BinaryRecipe): Op<BinaryA
         work: y.size * 20,
       });
     },
-    vjp: typeof vjp === "function" ? ([dy], { inputs: [a, b] }) => (dy ? vjp(dy, a, b) : []) : vjp,
+    vjp:
+      "none" in gradients
+        ? gradients
+        : ([dy], { inputs: [a, b], sweep = ALONE }) =>
+            gradients.map((gradient, i) => (dy && sweep.wants(i) ? gradient(dy, a, b) : undefined)),
     reference: ([a, b]) => [
       broadcastReference([a, b], broadcastShapes(a.shape, b.shape, name), BINARY[name].value),
     ],

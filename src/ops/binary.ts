@@ -2,20 +2,16 @@
 import type { Tensor } from "../tensor/tensor";
 import { binaryBackwardOp } from "./binary-backward";
 import type { CurvedName } from "./binary-functions";
-import { defineBinary } from "./binary-record";
+import { defineBinary, type Gradient } from "./binary-record";
 import { sumToShape } from "./broadcast-to";
 import type { Bound } from "./op";
 import { neg } from "./unary";
 import { EXACT, ulps } from "./unary-record";
 
-type Gradients = (dy: Tensor, a: Tensor, b: Tensor) => readonly [Tensor, Tensor];
-
-const curved =
-  (name: CurvedName): Gradients =>
-  (dy, a, b) => [
-    sumToShape(binaryBackwardOp([dy, a, b], { function: name, by: "a" })[0], a.shape),
-    sumToShape(binaryBackwardOp([dy, a, b], { function: name, by: "b" })[0], b.shape),
-  ];
+const curved = (name: CurvedName): [Gradient, Gradient] => [
+  (dy, a, b) => sumToShape(binaryBackwardOp([dy, a, b], { function: name, by: "a" })[0], a.shape),
+  (dy, a, b) => sumToShape(binaryBackwardOp([dy, a, b], { function: name, by: "b" })[0], b.shape),
+];
 
 const ONE_ROUNDING = ulps(0.5, "one rounding");
 const PAIRS = [
@@ -26,7 +22,7 @@ const PAIRS = [
 ] as const;
 
 export const addOp = defineBinary("add", {
-  vjp: (dy, a, b) => [sumToShape(dy, a.shape), sumToShape(dy, b.shape)],
+  gradients: [(dy, a) => sumToShape(dy, a.shape), (dy, _, b) => sumToShape(dy, b.shape)],
   ends: PAIRS,
   f32: ONE_ROUNDING,
   samples: [
@@ -59,13 +55,13 @@ export const addOp = defineBinary("add", {
 });
 
 export const subOp = defineBinary("sub", {
-  vjp: (dy, a, b) => [sumToShape(dy, a.shape), neg(sumToShape(dy, b.shape))],
+  gradients: [(dy, a) => sumToShape(dy, a.shape), (dy, _, b) => neg(sumToShape(dy, b.shape))],
   ends: PAIRS.map(([a, b]) => [a, -b]),
   f32: ONE_ROUNDING,
 });
 
 export const mulOp = defineBinary("mul", {
-  vjp: (dy, a, b) => [sumToShape(mul(dy, b), a.shape), sumToShape(mul(dy, a), b.shape)],
+  gradients: [(dy, a, b) => sumToShape(mul(dy, b), a.shape), (dy, a, b) => sumToShape(mul(dy, a), b.shape)],
   ends: [
     [250, -250],
     [6e4, 0],
@@ -76,7 +72,7 @@ export const mulOp = defineBinary("mul", {
 });
 
 export const divOp = defineBinary("div", {
-  vjp: curved("div"),
+  gradients: curved("div"),
   fill: { a: { kind: "normal" }, b: { kind: "uniform", from: 0.4, to: 3 } },
   ends: [
     [6e4, -6e4],
@@ -93,15 +89,15 @@ export const divOp = defineBinary("div", {
   },
 });
 
-export const maximumOp = defineBinary("maximum", { vjp: curved("maximum"), ends: PAIRS, f32: EXACT });
-export const minimumOp = defineBinary("minimum", { vjp: curved("minimum"), ends: PAIRS, f32: EXACT });
+export const maximumOp = defineBinary("maximum", { gradients: curved("maximum"), ends: PAIRS, f32: EXACT });
+export const minimumOp = defineBinary("minimum", { gradients: curved("minimum"), ends: PAIRS, f32: EXACT });
 
 const POWER: Bound = ulps(
   40,
   "exp2 allows 3 + 2|t| ULP at t = b·log2|a|, and t itself carries 1.5 ULP: |t| ≤ 10 in the samples",
 );
 export const powOp = defineBinary("pow", {
-  vjp: curved("pow"),
+  gradients: curved("pow"),
   fill: { a: { kind: "uniform", from: 0.2, to: 3 }, b: { kind: "normal" } },
   ends: [
     [0, 0],
@@ -124,14 +120,14 @@ const TIES = [
   [6e4, -6e4],
   [0, 1e-6],
 ] as const;
-export const greaterOp = defineBinary("greater", { result: "u32", vjp: FLAT, ends: TIES, f32: EXACT });
+export const greaterOp = defineBinary("greater", { result: "u32", gradients: FLAT, ends: TIES, f32: EXACT });
 export const greaterEqualOp = defineBinary("greater-equal", {
   result: "u32",
-  vjp: FLAT,
+  gradients: FLAT,
   ends: TIES,
   f32: EXACT,
 });
-export const equalOp = defineBinary("equal", { result: "u32", vjp: FLAT, ends: TIES, f32: EXACT });
+export const equalOp = defineBinary("equal", { result: "u32", gradients: FLAT, ends: TIES, f32: EXACT });
 
 /** a + b; like all of these f[...] with f[...] → f[broadcast]. */
 export const add = (a: Tensor, b: Tensor): Tensor => addOp([a, b], {})[0];

@@ -7,7 +7,7 @@ import { broadcastShapes } from "../tensor/shape";
 import { formatSpec, type Tensor, type TensorSpec, zeros } from "../tensor/tensor";
 import { broadcastReference, planBroadcast } from "./broadcast";
 import { sumToShape } from "./broadcast-to";
-import { defineOp, expectSameDtype, type Fill, type SampleInput } from "./op";
+import { ALONE, defineOp, expectSameDtype, type Fill, type SampleInput } from "./op";
 import { bitsType, expectMovable, MOVED } from "./strided";
 
 const source: KernelSource = { file: "ops/where.wgsl", text: sourceText };
@@ -64,13 +64,13 @@ export const whereOp = defineOp<Record<string, never>>({
       work: y.size * 10,
     });
   },
-  vjp: ([dy], { inputs: [condition, a, b] }) => {
+  vjp: ([dy], { inputs: [condition, a, b], sweep = ALONE }) => {
     if (!dy) return [];
     const nothing = zeros(dy.gpu, [], dy.dtype);
     return [
       undefined,
-      sumToShape(where(condition, dy, nothing), a.shape),
-      sumToShape(where(condition, nothing, dy), b.shape),
+      sweep.wants(1) ? sumToShape(where(condition, dy, nothing), a.shape) : undefined,
+      sweep.wants(2) ? sumToShape(where(condition, nothing, dy), b.shape) : undefined,
     ];
   },
   reference: ([condition, a, b]) => [
