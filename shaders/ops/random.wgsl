@@ -1,7 +1,9 @@
-// y[i] = number offset + i of a random stream: bits, uniform in [0, 1) or standard normal. Writes y.
+// y[i] = number offset + i of a random stream: bits, uniform in [0, 1) or standard normal. Reads clock when there is one,
+// writes y.
 // One invocation = one block of four numbers; the first block begins `skip` numbers before y.
 #import lib/grid
 #import lib/logarithm
+#import lib/no_clock
 #import lib/philox
 #import lib/rotor
 alias Y = f32; // u32 for bits
@@ -47,7 +49,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   if (group >= p.groups || 4u * block >= p.count + p.skip) { return; }
   let low = p.block_low + block;
   let high = p.block_high + select(0u, 1u, low < block);
-  let found = numbers(philox(vec4u(low, high, 0u, 0u), vec2u(p.seed, p.stream)));
+  let found = numbers(philox(vec4u(low, high, clock_words()), vec2u(p.seed, p.stream)));
   for (var k = 0u; k < 4u; k++) {
     let at = 4u * block + k; // counts from the first block
     if (at >= p.skip && at - p.skip < p.count) { y[at - p.skip] = found[k]; }

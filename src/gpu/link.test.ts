@@ -48,6 +48,15 @@ test("a missing import and an unknown constant say where and what", () => {
   );
 });
 
+test("a library file is imported in place of another, which must be one that the shader imports", () => {
+  const text = link(source, { imports: { "lib/grid": "lib/integer" } }).text;
+  expect(text).toContain("fn mul_high");
+  expect(text).not.toContain("fn flat_group");
+  expect(() => link(source, { imports: { "lib/rows": "lib/integer" } })).toThrow(
+    "The shader does not import lib/rows: shaders/test/a.wgsl",
+  );
+});
+
 test("bindings and the uniform layout come from the text", () => {
   const { storage, uniform, entry } = reflect(link(source).text, source.file);
   expect(entry).toBe("main");

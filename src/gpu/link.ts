@@ -12,6 +12,8 @@ export interface LinkOptions {
   types?: Readonly<Record<string, string>>;
   /** New values for `const NAME: type = …;` or `override NAME: type = …;` lines. */
   constants?: Readonly<Record<string, number>>;
+  /** Library files to import instead of others, e.g. `{ "lib/no_clock": "lib/clock" }`. */
+  imports?: Readonly<Record<string, string>>;
 }
 
 export interface Linked {
@@ -42,7 +44,8 @@ function libraryFile(name: string, importer: string, line: number): KernelSource
 /**
  * Resolves `#import lib/name` lines (each file is included once, at its first use), rewrites aliases and constants,
  * and keeps the author's position of each line.
- * @throws TesseraError `shader-import` for a missing import, `shader-constant` for a name the text does not declare.
+ * @throws TesseraError `shader-import` for a missing import, or one to replace that nobody imports; `shader-constant` for
+ * a name the text does not declare.
  */
 export function link(source: KernelSource, options: LinkOptions = {}): Linked {
   const lines: string[] = [];
@@ -50,6 +53,8 @@ export function link(source: KernelSource, options: LinkOptions = {}): Linked {
   const seen = new Set<string>();
   const types = options.types ?? {};
   const constants = options.constants ?? {};
+  const imports = options.imports ?? {};
+  const unreplaced = new Set(Object.keys(imports));
   const unused = new Set([...Object.keys(types), ...Object.keys(constants)]);
   const overrides: Record<string, number> = {};
 
@@ -64,7 +69,8 @@ export function link(source: KernelSource, options: LinkOptions = {}): Linked {
     for (const [index, raw] of part.text.split("\n").entries()) {
       const imported = /^\s*#import\s+(\S+)/.exec(raw);
       if (imported) {
-        include(libraryFile(imported[1], part.file, index + 1));
+        unreplaced.delete(imported[1]);
+        include(libraryFile(imports[imported[1]] ?? imported[1], part.file, index + 1));
         continue;
       }
       lines.push(rewrite(raw));
@@ -89,6 +95,13 @@ export function link(source: KernelSource, options: LinkOptions = {}): Linked {
   };
 
   include(source);
+  if (unreplaced.size) {
+    throw new TesseraError(
+      "shader-import",
+      `The shader does not import ${[...unreplaced].join(", ")}: shaders/${source.file}`,
+      { file: source.file, names: [...unreplaced] },
+    );
+  }
   if (unused.size) {
     throw new TesseraError(
       "shader-constant",
