@@ -47,6 +47,11 @@ export function appUrl(): string {
 }
 
 const NO_ADAPTER_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer"];
+/** What the run bar of the page says. */
+export function runWords(app: App): Promise<string | null> {
+  return app.page.getByRole("region", { name: "Run", exact: true }).getByRole("status").textContent();
+}
+
 const browsers = new Map<string, Promise<Browser>>();
 
 /** One browser for each set of flags, for the life of the test file. */

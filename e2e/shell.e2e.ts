@@ -2,7 +2,7 @@
 import { describe, expect } from "vitest";
 import { workflows } from "../src/app/registry";
 import { HASH, workflowHash } from "../src/app/router";
-import { type App, appUrl, test } from "./app";
+import { type App, appUrl, runWords, test } from "./app";
 import { pageFaults } from "./page-checks";
 
 const hashOf = (app: App): string => new URL(app.page.url()).hash;
@@ -160,9 +160,7 @@ describe("the service worker", () => {
     // A worker and its kernels come from the cache as well.
     await app.go(`${HASH.gpu}?run=all&only=softmax&speed=no`);
     await app.reload();
-    expect(await app.page.getByRole("main").getByRole("status").first().textContent()).toMatch(
-      /^Done in .+\. (\d+) of \1 checks passed/,
-    );
+    expect(await runWords(app)).toMatch(/^Done in .+\. (\d+) of \1 checks passed/);
   });
 
   test("with a network, a reload shows what the server has now", async ({ visit }) => {

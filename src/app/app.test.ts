@@ -153,7 +153,10 @@ describe("runs", () => {
     expect(paramWords({ a: 1, b: 2, c: 3, d: 4 }, undefined)).toBe("a 1, b 2, c 3, 1 more");
     expect(summaryWords({ recall: 0.97342, method: "top-k" })).toBe("recall 0.973, method top-k");
   });
-  test("an unfinished run is resumed, a finished one opened", () => {
+  test("an unfinished run is resumed, a finished one shown, one under way elsewhere left alone", () => {
+    const artefacts = [{ name: "results.json", bytes: 2, type: "application/json" }];
+    expect(runHash(record({ artefacts }), spec)).toBe("#/w/w?heads=12&resume=r1");
+    expect(runHash(record({ artefacts, state: "running" }), spec)).toBe("#/w/w?heads=12");
     expect(runHash(record({ state: "interrupted" }), spec)).toBe("#/w/w?heads=12&resume=r1");
     expect(runHash(record({}), spec)).toBe("#/w/w?heads=12");
     expect(canResume("running")).toBe(false);

@@ -67,6 +67,8 @@ export async function openGpu(source: GPU | undefined, options: OpenGpuOptions =
       entry = reject;
     });
     waiting.add(entry);
+    // Once the device is lost nobody looks at `work`, and its failure must not count as one that nobody caught.
+    work.catch(() => {});
     try {
       return await Promise.race([isLost ? lost.then((error) => Promise.reject(error)) : work, ended]);
     } finally {

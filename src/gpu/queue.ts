@@ -206,6 +206,7 @@ export class WorkQueue {
       const count = Math.min(variant.groups - first, Math.max(1, fit));
       this.encode(compiled, item, variant, first, count);
       const learned = this.submit().then((ms) => this.learn(rateKey, ms / (count * perGroup)));
+      learned.catch(() => {}); // a lost device is reported by whoever waits
       if (rate === undefined) await learned;
       else await this.bound();
       first += count;

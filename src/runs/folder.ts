@@ -48,15 +48,18 @@ export function memoryFolder(
 
 const isBelow = (path: string, prefix: string): boolean => prefix === "" || path.startsWith(`${prefix}/`);
 
-/** The typed form of a full disk or an exceeded quota. `free` is undefined where the platform does not tell. */
-export function storageFull(needed: number, free: number | undefined): TesseraError {
+/**
+ * The typed form of a full disk or an exceeded quota. `needed` is undefined where not even an empty file could be made,
+ * `free` where the platform does not tell.
+ */
+export function storageFull(needed: number | undefined, free: number | undefined): TesseraError {
   const left =
     free === undefined
       ? "the platform does not say how much is free"
       : `${formatBytes(Math.max(0, free))} are free`;
   return new TesseraError(
     "storage-full",
-    `There is no room to store ${formatBytes(needed)}: ${left}. Remove old runs, or export them to a file first.`,
-    { needed, free: free ?? null },
+    `There is no room to store ${needed === undefined ? "anything" : formatBytes(needed)}: ${left}. Remove old runs, or export them to a file first.`,
+    { needed: needed ?? null, free: free ?? null },
   );
 }

@@ -9,7 +9,8 @@ export async function opfsFolder(name = "runs"): Promise<Folder> {
       "This browser gives pages no private files, so runs cannot be kept. Use a current browser over https or localhost, outside private browsing.";
     throw new TesseraError("storage-missing", words);
   }
-  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true });
+  const top = await navigator.storage.getDirectory();
+  const root = await orFull(undefined, () => top.getDirectoryHandle(name, { create: true }));
 
   const parent = async (
     path: string,
@@ -21,17 +22,13 @@ export async function opfsFolder(name = "runs"): Promise<Folder> {
     for (const part of parts) folder = await folder.getDirectoryHandle(part, { create });
     return { folder, leaf };
   };
-  const put = async (path: string, bytes: Uint8Array, isAppend: boolean): Promise<void> => {
-    const { folder, leaf } = await parent(path, true);
-    const handle = await folder.getFileHandle(leaf, { create: true });
-    try {
+  // Full storage may show already when a folder or an empty file is to be made.
+  const put = (path: string, bytes: Uint8Array, isAppend: boolean): Promise<void> =>
+    orFull(bytes.length, async () => {
+      const { folder, leaf } = await parent(path, true);
+      const handle = await folder.getFileHandle(leaf, { create: true });
       await writeHandle(handle, bytes as Uint8Array<ArrayBuffer>, isAppend);
-    } catch (error) {
-      if ((error as Error).name !== "QuotaExceededError") throw error;
-      const { quota, usage } = await navigator.storage.estimate();
-      throw storageFull(bytes.length, quota === undefined || usage === undefined ? undefined : quota - usage);
-    }
-  };
+    });
 
   return {
     async list(prefix) {
@@ -93,6 +90,17 @@ async function writeHandle(
   } catch (error) {
     await writable.abort().catch(() => {});
     throw error;
+  }
+}
+
+/** Turns an exceeded quota into `storage-full`; every other failure is passed on. */
+async function orFull<V>(needed: number | undefined, work: () => Promise<V>): Promise<V> {
+  try {
+    return await work();
+  } catch (error) {
+    if ((error as Error).name !== "QuotaExceededError") throw error;
+    const { quota, usage } = await navigator.storage.estimate();
+    throw storageFull(needed, quota === undefined || usage === undefined ? undefined : quota - usage);
   }
 }
 

@@ -51,7 +51,7 @@ export function RunBar(props: Props): ReactNode {
   const left =
     state === "running" && progress ? timeLeft(progress.done, progress.total, elapsedMs) : undefined;
   return (
-    <div className={classes.bar}>
+    <section className={classes.bar} aria-label="Run">
       {isOpen(state) && (
         <div
           className={classes.track}
@@ -90,7 +90,7 @@ export function RunBar(props: Props): ReactNode {
         )}
         {props.actions && <div className={classes.actions}>{props.actions}</div>}
       </div>
-    </div>
+    </section>
   );
 }
 

@@ -1,4 +1,4 @@
-// Reads from the address which stored run the user wants to go on with. It loads nothing.
+// Reads from the address which stored run the user wants to see or go on with. It loads nothing.
 
 /** The run id of a `#/w/<workflow>?resume=<id>` address, or undefined. */
 export function resumeId(hash: string = location.hash): string | undefined {

@@ -11,7 +11,7 @@ import { EmptyState, ErrorState, Loading, Warning } from "../../ui/states";
 import { findWorkflow } from "../registry";
 import { HASH, navigate } from "../router";
 import { Comparison } from "./Comparison";
-import { canResume, paramWords, runHash, summaryWords } from "./compare";
+import { canResume, hasResults, paramWords, runHash, summaryWords } from "./compare";
 import { RenameDialog } from "./RenameDialog";
 import classes from "./RunsPage.module.css";
 import { exportRuns, importRuns, loadRuns, removeBroken, removeRuns, runsState } from "./runs-store";
@@ -185,7 +185,7 @@ function RowMenu(props: { record: RunRecord; hash: string; rename(): void }): Re
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Item onClick={() => navigate(props.hash)}>
-          {canResume(record.state) ? "Resume" : "Open with these parameters"}
+          {canResume(record.state) ? "Resume" : hasResults(record) ? "Open" : "Open with these parameters"}
         </Menu.Item>
         <Menu.Item onClick={props.rename}>Rename</Menu.Item>
         <Menu.Item onClick={() => void exportRuns([record])}>Export</Menu.Item>

@@ -86,9 +86,14 @@ export function canResume(state: RunRecord["state"]): boolean {
   return state === "interrupted" || state === "paused" || state === "cancelled" || state === "failed";
 }
 
-/** The address that opens the run's workflow with its parameters, and with `resume` where it goes on. */
+/** Whether opening the run shows what it has stored; one that is under way in another tab is left to that tab. */
+export function hasResults({ state, artefacts }: RunRecord): boolean {
+  return state !== "running" && artefacts.length > 0;
+}
+
+/** The address that opens the run's workflow with its parameters, and with `resume` where there is more to show. */
 export function runHash(record: RunRecord, spec: ParamSpec | undefined): string {
   const query = spec ? toQuery(spec, record.params) : new URLSearchParams();
-  if (canResume(record.state)) query.set("resume", record.id);
+  if (canResume(record.state) || hasResults(record)) query.set("resume", record.id);
   return workflowHash(record.workflow, query);
 }

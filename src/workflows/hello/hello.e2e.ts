@@ -1,14 +1,11 @@
 // The tutorial workflow through the real page: run, cancel, bad files, links, and a path without a mouse.
 import { expect } from "vitest";
-import { type App, test } from "../../../e2e/app";
+import { type App, runWords, test } from "../../../e2e/app";
 import { pageFaults } from "../../../e2e/page-checks";
 
 const run = (app: App) => app.page.getByRole("button", { name: "Run", exact: true });
 /** The tests crash the GPU process more often than a browser puts up with. */
 const CRASHES = ["--disable-gpu-process-crash-limit"];
-/** The words of the run bar. */
-const status = (app: App): Promise<string | null> =>
-  app.page.getByRole("main").getByRole("status").textContent();
 
 async function drop(app: App, name: string, values: Float32Array | Uint8Array): Promise<void> {
   const buffer = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
@@ -29,7 +26,7 @@ test("a run counts what the CPU counts, and the page holds its form with a resul
   const app = await visit("#/w/hello");
   await run(app).click();
   await app.idle();
-  expect(await status(app)).toMatch(/^Done in .+\. 100,000 values in 64 bins$/);
+  expect(await runWords(app)).toMatch(/^Done in .+\. 100,000 values in 64 bins$/);
   await app.page.getByRole("button", { name: "Bins that differ: 0", exact: true }).waitFor();
   expect(await pageFaults(app.page)).toEqual([]);
   const badge = app.page.getByRole("button", { name: /^Device: / });
@@ -77,7 +74,7 @@ test("files that do not fit are refused in words, and the page goes on working",
   await app.page.getByRole("button", { name: "Use the generated example" }).click();
   await run(app).click();
   await app.idle();
-  expect(await status(app)).toContain("100,000 values");
+  expect(await runWords(app)).toContain("100,000 values");
 });
 
 test("a cancel takes effect, and the next run is whole", async ({ visit }) => {
@@ -93,13 +90,13 @@ test("a cancel takes effect, and the next run is whole", async ({ visit }) => {
   });
   await run(app).click();
   await app.page.getByRole("button", { name: "Cancel" }).click();
-  expect(await status(app)).toBe("Cancelling");
+  expect(await runWords(app)).toBe("Cancelling");
   release();
   await app.idle();
-  expect(await status(app)).toBe("Cancelled; what was computed is kept");
+  expect(await runWords(app)).toBe("Cancelled; what was computed is kept");
   await run(app).click();
   await app.idle();
-  expect(await status(app)).toContain("100,000 values");
+  expect(await runWords(app)).toContain("100,000 values");
 });
 
 test("parameters live in the address: they survive a reload, and wrong ones are told", async ({ visit }) => {
@@ -145,7 +142,7 @@ test("everything can be done from the keyboard", async ({ visit }) => {
   await tabTo("Run");
   await keyboard.press("Enter");
   await app.idle();
-  expect(await status(app)).toMatch(/^Done in /);
+  expect(await runWords(app)).toMatch(/^Done in /);
 });
 
 test("a GPU that is lost in mid-run ends the run in words; the next run uses a new device", async ({
@@ -158,7 +155,7 @@ test("a GPU that is lost in mid-run ends the run in words; the next run uses a n
   for (let round = 0; round < 2; round++) {
     await run(app).click();
     await app.idle();
-    expect(await status(app)).toContain("2,000,000 values");
+    expect(await runWords(app)).toContain("2,000,000 values");
     await run(app).click();
     await cdp.send("Browser.crashGpuProcess");
     await app.idle();
@@ -167,7 +164,7 @@ test("a GPU that is lost in mid-run ends the run in words; the next run uses a n
   }
   await run(app).click();
   await app.idle();
-  expect(await status(app)).toContain("2,000,000 values");
+  expect(await runWords(app)).toContain("2,000,000 values");
   await badgeSays(app, "GPU back");
 });
 
@@ -181,7 +178,7 @@ test("where the browser gives no GPU any more after two losses, the page says to
   for (let round = 0; round < 2; round++) {
     await run(app).click();
     await app.idle();
-    expect(await status(app)).toContain("2,000,000 values");
+    expect(await runWords(app)).toContain("2,000,000 values");
     await run(app).click();
     await cdp.send("Browser.crashGpuProcess");
     await app.idle();
@@ -211,7 +208,7 @@ test("a worker that throws ends the run in words, once; the next run starts anot
   ]);
   await run(app).click();
   await app.idle();
-  expect(await status(app)).toContain("100,000 values");
+  expect(await runWords(app)).toContain("100,000 values");
 });
 
 async function badgeSays(app: App, words: string): Promise<void> {
