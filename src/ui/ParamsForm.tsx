@@ -62,8 +62,11 @@ export function ParamsForm<S extends ParamSpec>(props: Props<S>): ReactNode {
   );
 }
 
+/** On a narrow screen the form stands above the results: its groups start closed there, so that both are near. */
+const hasRoom = (): boolean => matchMedia("(min-width: 62em)").matches;
+
 function FieldSet(props: { title: string; changed: number; children: ReactNode }): ReactNode {
-  const [isOpen, setOpen] = useState(true);
+  const [isOpen, setOpen] = useState(hasRoom);
   const id = useId();
   if (props.title === "") return <div className={classes.fields}>{props.children}</div>;
   return (

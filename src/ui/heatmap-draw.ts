@@ -131,13 +131,11 @@ function drawBoundaries(
 ): void {
   const { x, y, plotWidth, plotHeight } = layout;
   const lines = new Path2D();
-  for (const { at } of picture.rowLines) {
-    if (at <= 0 || at >= picture.rows) continue;
+  for (const at of spacedOut(picture.rowLines, picture.rows, layout.cellHeight)) {
     lines.moveTo(x, y + at * layout.cellHeight);
     lines.lineTo(x + plotWidth, y + at * layout.cellHeight);
   }
-  for (const { at } of picture.colLines) {
-    if (at <= 0 || at >= picture.cols) continue;
+  for (const at of spacedOut(picture.colLines, picture.cols, layout.cellWidth)) {
     lines.moveTo(x + at * layout.cellWidth, y);
     lines.lineTo(x + at * layout.cellWidth, y + plotHeight);
   }
@@ -169,6 +167,20 @@ function drawBoundaries(
     context.fillText(label, left, y - 16);
     free = left + width + 8;
   }
+}
+
+/** Lines closer than this many px would hide the cells; of a crowd only some are drawn, and always the last one. */
+const LINE_GAP = 7;
+
+/** Positions inside the picture, ascending, at least `LINE_GAP` px apart; the last one has precedence. */
+function spacedOut(lines: readonly Boundary[], count: number, cellPx: number): number[] {
+  const inside = lines.map((line) => line.at).filter((at) => at > 0 && at < count);
+  const shown: number[] = [];
+  for (const at of inside.sort((a, b) => b - a)) {
+    const next = shown.at(-1) ?? Number.POSITIVE_INFINITY;
+    if ((next - at) * cellPx >= LINE_GAP) shown.push(at);
+  }
+  return shown.reverse();
 }
 
 function drawTicks(

@@ -181,7 +181,7 @@ export function createLab(client: LabClient, keeper?: Keeper): Lab {
     set({ analysis, heads: [...before, ...analysis.heads], device: analysis.device });
     const { selected, heads } = get();
     const isThere = heads.some((h) => h.triple === selected?.triple && h.head === selected.head);
-    if (!isThere) await lab.select(heads[0].triple, heads[0].head);
+    if (!isThere) void lab.select(heads[0].triple, heads[0].head);
   };
 
   const lab: Lab = {

@@ -1,5 +1,6 @@
 // Where blocks lie and what has changed, in words. It formats; every number comes from the session.
-import { formatPercent } from "../../../ui/format";
+import { formatNumber, formatPercent } from "../../../ui/format";
+import type { HeatCell } from "../../../ui/Heatmap";
 import type { BlockMap, Grid, HeadResult } from "../protocol";
 import { params, type Settings } from "../protocol-params";
 import type { Job } from "./state";
@@ -30,6 +31,22 @@ export function blockWords(
   if (to >= video) parts.push(range("text token", Math.max(0, from - video), to - video));
   const span = order === "raster" ? `tokens ${from}–${to}` : `places ${from}–${to} of the tile order`;
   return parts.length > 0 ? `${span}: ${parts.join(", ")}` : span;
+}
+
+/** Three lines: the query block, the key block, and the mass that goes from one to the other. */
+export function cellWords(
+  map: BlockMap,
+  { row, col, value }: Pick<HeatCell, "row" | "col" | "value">,
+): string {
+  const query = map.rowBlocks[row];
+  const [from, to] = placesOf(query, map.side, map.length);
+  const tokens = to - from + 1;
+  const isKept = map.kept[row * map.keys + col] === 1;
+  return [
+    `Query block ${query}: ${blockWords(query, map)}`,
+    `Key block ${col}: ${blockWords(col, map)}`,
+    `Mass ${formatNumber(value)} of ${tokens} (${formatPercent(value / tokens)} of the row), ${isKept ? "kept" : "skipped"}`,
+  ].join("\n");
 }
 
 /** "15 frames × 8 × 8 + 64 text tokens, from the file", or what is known without a grid. */

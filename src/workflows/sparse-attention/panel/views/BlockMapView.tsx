@@ -2,14 +2,13 @@
 import { ActionIcon, Select, Switch } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { type RefObject, useMemo, useRef } from "react";
-import { formatNumber, formatPercent } from "../../../../ui/format";
 import { type HeatCell, Heatmap } from "../../../../ui/Heatmap";
 import { Panel as Card } from "../../../../ui/Panel";
 import { EmptyState, ErrorState, errorRecord, Loading } from "../../../../ui/states";
 import type { BlockMap } from "../../protocol";
 import { rowBoundaries } from "../series";
 import type { Choices } from "../state";
-import { blockWords, placesOf } from "../words";
+import { cellWords } from "../words";
 import { HeadStats } from "./HeadStats";
 import { MissingHeads, originNote, TriplePicker, type ViewProps } from "./shared";
 import classes from "./Views.module.css";
@@ -150,17 +149,4 @@ function MapPicture(props: {
       onHover={onHover}
     />
   );
-}
-
-/** Three lines: the query block, the key block, and the mass that goes from one to the other. */
-export function cellWords(map: BlockMap, { row, col, value }: HeatCell): string {
-  const query = map.rowBlocks[row];
-  const [from, to] = placesOf(query, map.side, map.length);
-  const tokens = to - from + 1;
-  const isKept = map.kept[row * map.keys + col] === 1;
-  return [
-    `Query block ${query}: ${blockWords(query, map)}`,
-    `Key block ${col}: ${blockWords(col, map)}`,
-    `Mass ${formatNumber(value)} of ${tokens} (${formatPercent(value / tokens)} of the row), ${isKept ? "kept" : "skipped"}`,
-  ].join("\n");
 }

@@ -1,12 +1,10 @@
 // The paper's claim and table, marked as the paper's, next to what was measured here, and where this differs.
 import { Anchor } from "@mantine/core";
 import { type Column, DataTable } from "../../../../ui/DataTable";
-import { formatNumber, formatPercent } from "../../../../ui/format";
 import { Panel as Card } from "../../../../ui/Panel";
 import { EmptyState } from "../../../../ui/states";
-import { DEVIATIONS, PAPER, PAPER_RECALL, PAPER_ROWS, type PaperRow } from "../paper";
-import { readCurves, sparseAsSet } from "../series";
-import { type LabState, summarise } from "../state";
+import { DEVIATIONS, figures, PAPER, PAPER_ROWS, type PaperRow } from "../paper";
+import type { LabState } from "../state";
 import { originNote, type ViewProps } from "./shared";
 import classes from "./Views.module.css";
 
@@ -57,58 +55,6 @@ export function PaperView({ state }: ViewProps) {
       </Card>
     </>
   );
-}
-
-interface Figure {
-  what: string;
-  here: string;
-  paper: string;
-}
-
-/** What this session measured that the paper has a counterpart of. */
-export function figures(state: LabState): Figure[] {
-  const { heads, measurement, curves, ran } = state;
-  const rows: Figure[] = [];
-  const means = summarise(heads);
-  if (means) {
-    rows.push({
-      what: `Sparsity set; blocks kept and skipped, mean of ${means.heads} heads`,
-      here: `${ran.analyse?.sparsity ?? "–"}; kept ${formatPercent(means.kept)}, skipped ${formatPercent(means.skipped)}`,
-      paper: "0.8; not printed",
-    });
-    rows.push({
-      what: "Softmax mass kept (recall), mean and lowest head",
-      here: `${formatPercent(means.recall)}, ${formatPercent(Math.min(...heads.map((h) => h.recall)))}`,
-      paper: "not printed at 0.8",
-    });
-    if (means.outputError !== null)
-      rows.push({
-        what: "Relative error of the attention output",
-        here: formatNumber(means.outputError),
-        paper: "not printed; the whole video has PSNR 29.07",
-      });
-  }
-  const exact = readCurves(curves, "mean", 0.9).filter((r) => r.strategy === "adaspa");
-  const oracle = readCurves(curves, "mean", 0.9).filter((r) => r.strategy === "oracle");
-  for (const [name, readings, paper] of [
-    ["blocks", exact, PAPER_RECALL[1]],
-    ["token top-k", oracle, PAPER_RECALL[0]],
-  ] as const)
-    for (const r of readings)
-      rows.push({
-        what: `Recall of ${name}, side ${r.side}, at ${formatPercent(r.skipped)} skipped, mean of ${r.heads} heads`,
-        here: r.recall.toFixed(2),
-        paper: `${paper.recall.map((x) => x.toFixed(2)).join(", ")} (three heads, side 32, sparsity 0.9)`,
-      });
-  const dense = measurement?.times.find((t) => t.name === "dense");
-  const sparse = measurement && sparseAsSet(measurement.times);
-  if (measurement && dense && sparse)
-    rows.push({
-      what: `Speed-up of attention alone, ${measurement.length.toLocaleString("en")} tokens, ${formatPercent(sparse.skipped ?? 0)} skipped`,
-      here: `${formatNumber(dense.ms / sparse.ms)}× on ${measurement.device.name}${measurement.device.software ? " (software)" : ""}`,
-      paper: "not printed; the whole generation 1.78×",
-    });
-  return rows;
 }
 
 function MeasuredCard({ state }: { state: LabState }) {

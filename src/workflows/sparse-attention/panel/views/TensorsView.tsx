@@ -108,7 +108,6 @@ function TensorCard({ state, settings, setParams, lab }: ViewProps) {
             { key: "value", label: "Value", value: ([, value]) => value, wide: true },
           ]}
           rowKey={([name]) => name}
-          maxHeight={260}
           bare
         />
       )}
