@@ -194,3 +194,97 @@ export const clipParams = {
   }),
 } as const;
 export type ClipSettings = ParamValues<typeof clipParams>;
+
+/** How much a sampler looks at: whole steps only, each layer's phases (waits around attention), or also the truth. */
+export const REPORT_LEVELS = ["steps", "layers", "diagnose"] as const;
+export type ReportLevel = (typeof REPORT_LEVELS)[number];
+
+/** Kinds of attention work that are timed apart. `rest` is everything that is not attention. */
+export const PHASES = ["dense", "one-pass", "search", "select", "sparse", "rest"] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** One layer in one step. What was not measured is null; lists are per head, batch entries one after the other. */
+export interface LayerReport {
+  /** Milliseconds by phase; empty at the level `steps`. */
+  ms: Partial<Record<Phase, number>>;
+  /** Share of all blocks that this step's attention computed. */
+  kept: number;
+  /** At a search by masses: recall at the uniform budget, and tier (-1 keeps more, +1 keeps less) of each head. */
+  uniformRecall: number[] | null;
+  tiers: number[] | null;
+  /** At a search by masses: softmax mass that the final mask keeps, from the masses found. */
+  maskRecall: number[] | null;
+  /** At a later search: share of the new mask's blocks that the mask before had. */
+  maskOverlap: number | null;
+  /**
+   * In a sparse step: mean of exp(LSE of the kept part - cached LSE). It is the recall while q and k are those of the
+   * search; later it mixes in drift, and tells when a mask is going stale.
+   */
+  recallGauge: number[] | null;
+  /** In a diagnosed sparse step, against dense attention of the same q, k and v. */
+  truth: {
+    /** Softmax mass kept by the mask in use, and by the best mask of the same budget. */
+    recall: number[];
+    bestRecall: number[];
+    /** Share of the best mask's blocks that the mask in use has. */
+    overlap: number;
+    /** Mean and standard deviation over rows of fresh LSE - cached LSE. */
+    driftMean: number;
+    driftDeviation: number;
+    /** ‖sparse - dense‖ / ‖dense‖ of the layer's attention output. */
+    outputError: number;
+  } | null;
+}
+
+export interface StepReport {
+  step: number;
+  /** Time at which the step starts: 0 noise, 1 clip. */
+  t: number;
+  output: "dense" | "sparse";
+  search: "none" | "two-pass" | "one-pass" | "cached";
+  /** Wall milliseconds of the step without diagnosis. */
+  ms: number;
+  layers: LayerReport[];
+}
+
+/** Attention and the rest of a whole run, one line for each kind of work. */
+export interface PhaseTime {
+  phase: Phase;
+  /** Layers times steps in which it ran; for `rest`, steps. */
+  calls: number;
+  ms: number;
+  msPerCall: number;
+  /** msPerCall over that of one dense pass: measured, and by counting operations; null for `rest` and `select`. */
+  share: number | null;
+  theoretical: number | null;
+}
+
+export interface RunTimes {
+  totalMs: number;
+  phases: PhaseTime[];
+}
+
+/** A sparse run against the dense run of the same noise and caption. */
+export interface VideoComparison {
+  /** Per frame and mean, see `qualityDefinition`; PSNR null where frames are equal. */
+  psnr: (number | null)[];
+  ssim: number[];
+  meanPsnr: number | null;
+  meanSsim: number;
+  qualityDefinition: string;
+  denseMs: number;
+  sparseMs: number;
+  speedup: number;
+  /** Attention's share of the dense run's time, measured; null at the report level `steps`. */
+  attentionShare: number | null;
+  /** Attention work of the schedule over the dense run's, by counting with the blocks really kept. */
+  attentionWork: number;
+  /** Amdahl's bound from the two, and the share of it that was reached; null without the first. */
+  bound: number | null;
+  ofBound: number | null;
+  /** Time of search and selection over the whole dense run: measured (null at `steps`), and by counting. */
+  searchShare: number | null;
+  searchTheory: number | null;
+  /** Mean share of blocks that sparse steps computed; null when no step was sparse. */
+  kept: number | null;
+}

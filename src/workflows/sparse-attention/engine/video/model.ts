@@ -1,0 +1,218 @@
+// The video diffusion transformer: patches of pixels and one block of caption tokens in one sequence, joint attention
+// with QK-norm and true 3-D rotary positions, adaLN-zero from the time. Functions from tensors to tensors.
+// Shape letters: B clips, N video tokens, L = N + 64 tokens, d width, H heads, D = d / H.
+import { recompute } from "../../../../autograd/recompute";
+import { TesseraError } from "../../../../base/errors";
+import type { Gpu } from "../../../../gpu/gpu";
+import type { ParameterSpecs, Parameters } from "../../../../nn/parameters";
+import { attention } from "../../../../ops/attention";
+import { add, mul } from "../../../../ops/binary";
+import { concat } from "../../../../ops/concat";
+import { layerNorm } from "../../../../ops/layer-norm";
+import { rotaryTable } from "../../../../ops/rotary";
+import { sliceAxis } from "../../../../ops/slice";
+import { type Tensor, upload, zeros } from "../../../../tensor/tensor";
+import { MLP_RATIO, PATCH, type SparseSettings, type VideoConfig } from "../../protocol-video";
+import { PATCH_VALUES, sequenceLength, videoTokenCount } from "./cost";
+import {
+  embedCaption,
+  embedTime,
+  joinHeads,
+  linear,
+  linearSpecs,
+  modulate,
+  modulation,
+  modulationSpecs,
+  normAndRotate,
+  type Rotation,
+  rotarySplit,
+  splitHeads,
+  timeFrequencies,
+  timeSpecs,
+} from "./layers";
+import { tokenPositions, videoOrder } from "./patches";
+import { TEXT_TOKENS, WORDS } from "./words";
+
+/** Base of the rotary frequencies: positions stay below 128, so the slowest pair turns about once. */
+const ROTARY_BASE = 256;
+
+/** Weights, and what follows from the sizes and the token order; made once for a run. */
+export interface VideoModel {
+  readonly config: VideoConfig;
+  readonly weights: Parameters;
+  /** Raster index of the video token at each place. */
+  readonly order: Uint32Array<ArrayBuffer>;
+  readonly rotation: Rotation;
+  readonly frequencies: Tensor;
+  /** Gain and shift of a layer norm that has none of its own. */
+  readonly ones: Tensor;
+  readonly zeros: Tensor;
+}
+
+/**
+ * Names and shapes of all weights.
+ * @throws TesseraError `params` for sizes that no such model has.
+ */
+export function modelSpecs(config: VideoConfig): ParameterSpecs {
+  checkConfig(config);
+  const { dim, layers, heads } = config;
+  const embedding = (shape: number[]) =>
+    ({ shape, init: { kind: "normal", std: 0.02 }, decay: false }) as const;
+  const gain = { shape: [dim / heads], init: { kind: "ones" }, decay: false } as const;
+  const blocks = Array.from({ length: layers }, (_, i): ParameterSpecs => {
+    const name = `blocks.${i}`;
+    return {
+      ...modulationSpecs(`${name}.modulation`, dim, 6),
+      ...linearSpecs(`${name}.attention.q`, dim, dim),
+      ...linearSpecs(`${name}.attention.k`, dim, dim),
+      ...linearSpecs(`${name}.attention.v`, dim, dim),
+      [`${name}.attention.q_norm`]: gain,
+      [`${name}.attention.k_norm`]: gain,
+      ...linearSpecs(`${name}.attention.out`, dim, dim),
+      ...linearSpecs(`${name}.mlp.in`, dim, MLP_RATIO * dim),
+      ...linearSpecs(`${name}.mlp.out`, MLP_RATIO * dim, dim),
+    };
+  });
+  return {
+    ...linearSpecs("patch", PATCH_VALUES, dim),
+    "caption.word": embedding([WORDS.length, dim]),
+    "caption.place": embedding([TEXT_TOKENS, dim]),
+    ...timeSpecs(dim),
+    ...Object.assign({}, ...blocks),
+    ...modulationSpecs("final.modulation", dim, 2),
+    ...linearSpecs("final", dim, PATCH_VALUES, { kind: "zeros" }),
+  };
+}
+
+function checkConfig({ frames, height, width, dim, layers, heads }: VideoConfig): void {
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries({ frames, height, width, dim, layers, heads })) {
+    if (!Number.isInteger(value) || value < 1)
+      problems.push(`${name} must be a whole number above 0, got ${value}`);
+  }
+  if (height % PATCH || width % PATCH)
+    problems.push(`height and width must be multiples of ${PATCH}, got ${height} and ${width}`);
+  const head = dim / heads;
+  if (head % 4 || head < 8 || head > 256)
+    problems.push(`heads must be 8 to 256 wide in steps of 4, got ${dim} / ${heads} = ${head}`);
+  if (problems.length) throw new TesseraError("params", problems.join("; "), { problems });
+}
+
+/** Binds weights to clips of a size and a token order. The tensors belong to the current scope. */
+export function createModel(
+  gpu: Gpu,
+  config: VideoConfig,
+  weights: Parameters,
+  kind: SparseSettings["order"] = "raster",
+): VideoModel {
+  const { dim, heads } = config;
+  const order = videoOrder(config, kind);
+  const split = rotarySplit(dim / heads);
+  const frequencies = timeFrequencies();
+  return {
+    config,
+    weights,
+    order,
+    rotation: {
+      positions: upload(gpu, tokenPositions(config, order), [sequenceLength(config), 3], "u32"),
+      table: rotaryTable(gpu, split, ROTARY_BASE),
+      split,
+    },
+    frequencies: upload(gpu, frequencies, [1, frequencies.length]),
+    ones: upload(gpu, new Float32Array(dim).fill(1), [dim]),
+    zeros: zeros(gpu, [dim]),
+  };
+}
+
+/** The sequence and the condition before the first block. */
+export interface Embedded {
+  /** [B, L, d]: video tokens, then the caption's. */
+  x: Tensor;
+  /** [B, d]: SiLU of the embedded time. */
+  c: Tensor;
+}
+
+/** tokens [B, N, 48], t [B, 1] in [0, 1], caption u32 [B, 64]. */
+export function embed(
+  { weights, frequencies }: VideoModel,
+  tokens: Tensor,
+  t: Tensor,
+  caption: Tensor,
+): Embedded {
+  const video = linear(weights, "patch", tokens);
+  return { x: concat([video, embedCaption(weights, caption)], 1), c: embedTime(weights, t, frequencies) };
+}
+
+/** What a block hands to attention, and what it needs afterwards. */
+export interface Asked {
+  /** [B, H, L, D], normed and rotated (q, k). */
+  q: Tensor;
+  k: Tensor;
+  v: Tensor;
+  /** Gate of the attention; shift, scale and gate of the MLP: [B, 1, d] each. */
+  rest: readonly Tensor[];
+}
+
+/** First half of block `layer`: adaLN, then queries, keys and values. */
+export function beforeAttention(model: VideoModel, layer: number, { x, c }: Embedded): Asked {
+  const { weights, config, rotation } = model;
+  const name = `blocks.${layer}`;
+  const [shift, scale, ...rest] = modulation(weights, `${name}.modulation`, c, 6);
+  const h = modulate(layerNorm(x, model.ones, model.zeros), shift, scale);
+  const part = (role: string): Tensor =>
+    splitHeads(linear(weights, `${name}.attention.${role}`, h), config.heads);
+  const norm = (role: string): Tensor => weights.at(`${name}.attention.${role}_norm`);
+  return {
+    q: normAndRotate(part("q"), norm("q"), rotation),
+    k: normAndRotate(part("k"), norm("k"), rotation),
+    v: part("v"),
+    rest,
+  };
+}
+
+/** Second half: x + gate·W o, then the MLP. `o` [B, H, L, D] is what attention gave; result [B, L, d]. */
+export function afterAttention(
+  model: VideoModel,
+  layer: number,
+  x: Tensor,
+  o: Tensor,
+  rest: Asked["rest"],
+): Tensor {
+  const { weights } = model;
+  const name = `blocks.${layer}`;
+  const [gate, shift, scale, gateMlp] = rest;
+  const y = add(x, mul(linear(weights, `${name}.attention.out`, joinHeads(o)), gate));
+  const h = modulate(layerNorm(y, model.ones, model.zeros), shift, scale);
+  const hidden = linear(weights, `${name}.mlp.in`, h, { activation: "gelu-tanh" });
+  return add(y, mul(linear(weights, `${name}.mlp.out`, hidden), gateMlp));
+}
+
+/** Velocity of the video tokens, [B, N, 48]. */
+export function readout(model: VideoModel, { x, c }: Embedded): Tensor {
+  const [shift, scale] = modulation(model.weights, "final.modulation", c, 2);
+  const video = sliceAxis(x, 1, 0, videoTokenCount(model.config));
+  return linear(model.weights, "final", modulate(layerNorm(video, model.ones, model.zeros), shift, scale));
+}
+
+/**
+ * Velocity with dense attention, for training: tokens [B, N, 48], t [B, 1], caption u32 [B, 64] → [B, N, 48]. With
+ * `lean`, each block's intermediates are computed again in the reverse sweep instead of kept.
+ */
+export function velocity(
+  model: VideoModel,
+  tokens: Tensor,
+  t: Tensor,
+  caption: Tensor,
+  lean = false,
+): Tensor {
+  const { x: start, c } = embed(model, tokens, t, caption);
+  let x = start;
+  for (let layer = 0; layer < model.config.layers; layer++) {
+    const block = (x: Tensor, c: Tensor): Tensor => {
+      const { q, k, v, rest } = beforeAttention(model, layer, { x, c });
+      return afterAttention(model, layer, x, attention(q, k, v).o, rest);
+    };
+    x = lean ? recompute(block, [x, c]) : block(x, c);
+  }
+  return readout(model, { x, c });
+}

@@ -1,0 +1,179 @@
+// Trains the video transformer on clips made on the fly. All that a step reads follows from (seed, step), so a checkpoint is
+// the optimiser's state and the step. It writes no file; the caller is handed what to write.
+import { TesseraError } from "../../../../base/errors";
+import type { ParamValues } from "../../../../base/params";
+import { formatBytes } from "../../../../base/stats";
+import type { TaskContext } from "../../../../base/task";
+import type { Gpu } from "../../../../gpu/gpu";
+import { createParameters, type ParameterValues, readParameters } from "../../../../nn/parameters";
+import { createTrainer, type StepMetrics, type Trainer } from "../../../../nn/trainer";
+import { scoped, scopedSync } from "../../../../tensor/scope";
+import type { Tensor } from "../../../../tensor/tensor";
+import { MLP_RATIO, type trainParams, type VideoConfig } from "../../protocol-video";
+import { sequenceLength, trainingCost } from "./cost";
+import { createBatches, flowLoss } from "./flow";
+import { createModel, modelSpecs } from "./model";
+
+export type TrainSettings = ParamValues<typeof trainParams>;
+
+export interface TrainRequest {
+  config: VideoConfig;
+  settings: TrainSettings;
+  /** Weights to begin with instead of fresh ones. */
+  values?: ReadonlyMap<string, ParameterValues>;
+  /** Computes each block again in the reverse sweep: about a third more work for a fraction of the memory. */
+  lean: boolean;
+  /** Steps between two reports. */
+  every: number;
+}
+
+/** Progress of training; `steps` since the last report. */
+export interface TrainReport {
+  steps: StepMetrics[];
+  stepsPerSecond: number;
+  /** Operations of those steps by counting, per second. */
+  flops: number;
+}
+
+export interface Trained {
+  /** The running average of the weights. */
+  values: Map<string, ParameterValues>;
+  losses: number[];
+  /** Mean loss of the last tenth, at most 100 steps; and of the averaged weights on clips of another seed. */
+  loss: number;
+  validationLoss: number;
+  seconds: number;
+  parameters: number;
+  cost: Trainer["cost"];
+  peakBytes: number;
+}
+
+/** Weights and clips must not share numbers: both are drawn from streams of a seed. */
+const WEIGHT_SEED = 0x5eed_0001;
+const VALIDATION_SEED = 0x5eed_0002;
+const VALIDATION_BATCHES = 4;
+
+/**
+ * Runs all steps. @throws TesseraError `too-large` before anything is allocated, `diverged` when a step has no finite
+ * loss or gradient (the weights before it are kept in `error.fields`-free form by the last report), `cancelled`.
+ */
+export async function train(
+  gpu: Gpu,
+  request: TrainRequest,
+  context: TaskContext,
+  onReport: (report: TrainReport) => void | Promise<void> = () => {},
+): Promise<Trained> {
+  const { config, settings, lean, every } = request;
+  const specs = modelSpecs(config);
+  expectFits(gpu, config, settings.batch);
+  return scoped(gpu, async () => {
+    const source = request.values ? { values: request.values } : { seed: settings.seed ^ WEIGHT_SEED };
+    const weights = createParameters(gpu, specs, source);
+    const model = createModel(gpu, config, weights);
+    const batches = createBatches(gpu, model, settings);
+    const trainer = createTrainer({
+      parameters: weights,
+      loss: () => flowLoss(model, batches.batch, lean),
+      schedule: {
+        kind: "cosine",
+        steps: settings.steps,
+        peak: settings.learningRate,
+        floor: 0.1,
+        warmup: Math.min(settings.warmup, Math.ceil(settings.steps / 10)),
+      },
+      weightDecay: settings.weightDecay,
+      maxNorm: settings.maxNorm,
+      beta2: 0.99,
+      // An average over more than a tenth of the run would still hold the first weights.
+      emaDecay: Math.min(settings.emaDecay, Math.max(0, 1 - 10 / settings.steps)),
+    });
+    const losses: number[] = [];
+    const started = performance.now();
+    let [reported, peakBytes] = [started, 0];
+    try {
+      while (trainer.steps < settings.steps) {
+        await context.gate();
+        batches.write(trainer.steps);
+        await trainer.step();
+        if (trainer.steps % every !== 0 && trainer.steps < settings.steps) continue;
+        const steps = await trainer.metrics();
+        losses.push(...steps.map((s) => s.loss));
+        expectGood(steps);
+        const now = performance.now();
+        const perSecond = (1000 * steps.length) / (now - reported);
+        reported = now;
+        peakBytes = Math.max(peakBytes, gpu.pool.stats().allocatedBytes);
+        context.report({
+          done: trainer.steps,
+          total: settings.steps,
+          what: `Training, loss ${losses[losses.length - 1].toFixed(4)}, ${perSecond.toPrecision(3)} steps a second`,
+        });
+        await onReport({
+          steps,
+          stepsPerSecond: perSecond,
+          flops: perSecond * settings.batch * trainingCost(config),
+        });
+      }
+      const values = await readParameters(weights, trainer.state.average);
+      const tail = losses.slice(-Math.min(100, Math.ceil(losses.length / 10)));
+      return {
+        values,
+        losses,
+        loss: tail.reduce((a, b) => a + b, 0) / tail.length,
+        validationLoss: await validate(gpu, config, values, settings),
+        seconds: (performance.now() - started) / 1000,
+        parameters: weights.count,
+        cost: trainer.cost,
+        peakBytes,
+      };
+    } finally {
+      trainer.dispose();
+    }
+  });
+}
+
+/** Mean loss of weights on clips that training never draws. */
+export function validate(
+  gpu: Gpu,
+  config: VideoConfig,
+  values: ReadonlyMap<string, ParameterValues>,
+  settings: TrainSettings,
+): Promise<number> {
+  return scoped(gpu, async () => {
+    const model = createModel(gpu, config, createParameters(gpu, modelSpecs(config), { values }));
+    const seed = settings.seed ^ VALIDATION_SEED;
+    const { batch, write } = createBatches(gpu, model, { ...settings, seed, times: "uniform" });
+    let sum = 0;
+    for (let i = 0; i < VALIDATION_BATCHES; i++) {
+      write(i);
+      const loss: Tensor = scopedSync(gpu, (keep) => keep(flowLoss(model, batch)));
+      sum += (await loss.readFloats())[0];
+      loss.free();
+    }
+    return sum / VALIDATION_BATCHES;
+  });
+}
+
+function expectGood(steps: readonly StepMetrics[]): void {
+  const bad = steps.find((s) => s.bad !== null);
+  if (!bad) return;
+  throw new TesseraError(
+    "diverged",
+    `Training stopped: at step ${bad.step} the ${bad.bad === "loss" ? "loss" : `gradient of ${bad.bad}`} was not finite; lower the learning rate or the gradient norm limit.`,
+    { step: bad.step, tensor: bad.bad },
+  );
+}
+
+/** The hidden layer of the MLP is the largest tensor of a step, and a binding must hold it. */
+function expectFits(gpu: Gpu, config: VideoConfig, batch: number): void {
+  const perClip = sequenceLength(config) * config.dim * MLP_RATIO * 4;
+  const limit = gpu.device.limits.maxStorageBufferBindingSize;
+  const fit = Math.floor(limit / perClip);
+  if (batch <= fit) return;
+  const advice = fit > 0 ? `take at most ${fit} clips a step` : "take a smaller size";
+  throw new TesseraError(
+    "too-large",
+    `${batch} clips of this model need a buffer of ${formatBytes(batch * perClip)}, and this device binds ${formatBytes(limit)}; ${advice}.`,
+    { batch, fit, bytes: batch * perClip, limit },
+  );
+}

@@ -1,0 +1,72 @@
+// Trained weights as safetensors: tensors by name, and in the metadata the sizes of the model and how it was trained.
+import { TesseraError } from "../../../../base/errors";
+import { decodeHalf, encodeHalf } from "../../../../base/half";
+import { encodeSafetensors, openSafetensors, type TensorToWrite } from "../../../../formats/safetensors";
+import type { ByteSource } from "../../../../formats/source";
+import type { ParameterValues } from "../../../../nn/parameters";
+import type { VideoConfig } from "../../protocol-video";
+import { modelSpecs } from "./model";
+
+/** Named in the metadata; another number is another architecture. */
+const ARCHITECTURE = "tessera-video-transformer-1";
+
+/** How weights came about, told to whoever opens the file. */
+export interface Origin {
+  steps: number;
+  seed: number;
+  /** Mean loss of the last steps, and on clips that training never saw. */
+  loss: number;
+  validationLoss: number;
+  settings: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface VideoWeights {
+  config: VideoConfig;
+  values: Map<string, ParameterValues>;
+  origin: Origin | null;
+}
+
+/** A whole file. F16 halves the size and rounds to 11 bits. */
+export function encodeWeights(
+  { config, values, origin }: VideoWeights,
+  dtype: "F32" | "F16",
+): Uint8Array<ArrayBuffer> {
+  const tensors = [...values].map(([name, { shape, data }]): TensorToWrite => {
+    return { name, dtype, shape, data: dtype === "F32" ? Float32Array.from(data) : encodeHalf(data, "f16") };
+  });
+  return encodeSafetensors(tensors, {
+    architecture: ARCHITECTURE,
+    config: JSON.stringify(config),
+    ...(origin ? { origin: JSON.stringify(origin) } : {}),
+  });
+}
+
+/**
+ * Reads weights that `encodeWeights` wrote.
+ * @throws TesseraError `weights` for another architecture, and what safetensors and the sizes throw.
+ */
+export async function readWeights(source: ByteSource): Promise<VideoWeights> {
+  const file = await openSafetensors(source);
+  const { architecture = "nothing", config: text, origin } = file.metadata;
+  if (architecture !== ARCHITECTURE || !text)
+    throw new TesseraError(
+      "weights",
+      `Weights of ${ARCHITECTURE} are needed, the file says ${architecture}; train some with "job -- sparse-attention train": ${source.name}`,
+      { architecture },
+    );
+  const config = JSON.parse(text) as VideoConfig;
+  modelSpecs(config); // sizes that no model has are told here, before any tensor is read
+  const values = new Map<string, ParameterValues>();
+  for (const { name } of file.entries) {
+    const { dtype, shape, data } = await file.read(name);
+    if (dtype !== "F32" && dtype !== "F16")
+      throw new TesseraError("weights", `${name}: F32 or F16 is needed, got ${dtype}: ${source.name}`, {
+        name,
+      });
+    values.set(name, {
+      shape,
+      data: dtype === "F32" ? (data as Float32Array) : decodeHalf(data as Uint16Array, "f16"),
+    });
+  }
+  return { config, values, origin: origin ? (JSON.parse(origin) as Origin) : null };
+}
