@@ -1,8 +1,8 @@
 // dx[r, j] = exp(x[r, j] - lse[r])·(dloss[r] + dlse[r]) - dloss[r]·[j = target[r]]; where the target lies past the row,
-// dloss counts as 0. Reads dloss, dlse, x, targets, lse, writes dx. One invocation = one value.
+// dloss counts as 0. Reads dloss, dlse, x, targets, lse, writes dx.
+// One workgroup = one row of n values, or LANES rows; no barrier in either.
 #import lib/grid
-alias T = f32;
-override LANES: u32 = 64u;
+#import lib/rows
 
 struct Params { first_group: u32, groups: u32, rows: u32, n: u32 }
 
@@ -18,11 +18,15 @@ struct Params { first_group: u32, groups: u32, rows: u32, n: u32 }
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = p.first_group + flat_group(wid, nwg);
-  let i = group * LANES + lane;
-  if (group >= p.groups || i >= p.rows * p.n) { return; }
-  let row = i / p.n;
+  if (group >= p.groups) { return; }
+  let row = row_at(group, lane);
+  if (row >= p.rows) { return; }
+  let start = row * p.n;
   let hit = targets[row];
   let slope = select(0.0, dloss[row], hit < p.n);
-  let share = exp(f32(x[i]) - lse[row]);
-  dx[i] = T(share * (slope + dlse[row]) - select(0.0, slope, hit == i % p.n));
+  let weight = slope + dlse[row];
+  let log_sum = lse[row];
+  for (var j = row_first(lane); j < p.n; j += row_step()) {
+    dx[start + j] = T(exp(f32(x[start + j]) - log_sum) * weight - select(0.0, slope, j == hit));
+  }
 }

@@ -2,15 +2,13 @@
 import sourceText from "../../shaders/ops/cross_entropy_backward.wgsl?raw";
 import { TesseraError } from "../base/errors";
 import type { KernelSource } from "../gpu/link";
-import { kernel } from "../gpu/pipelines";
 import { formatShape, sameShape } from "../tensor/shape";
 import { formatSpec, type TensorSpec } from "../tensor/tensor";
 import { expectIndex } from "./csr";
 import { defineOp } from "./op";
-import { expectRowsOf, rowsOf } from "./rows";
+import { expectKept, expectRowsOf, ROW_VARIANTS, rowClass, rowVariants } from "./rows";
 
 const source: KernelSource = { file: "ops/cross_entropy_backward.wgsl", text: sourceText };
-const LANES = 64;
 
 /** A target that takes its row out of the loss. */
 export const IGNORED = 0xffffffff;
@@ -36,19 +34,20 @@ export const crossEntropyBackwardOp = defineOp<Record<string, never>>({
   summary:
     "dx[…, j] = exp(logits[…, j] - lse)·(dloss + dlse) - dloss·[j = target]; dloss is 0 where the target is no class",
   inputs: ["dloss", "dlse", "logits", "targets", "lse"],
-  variants: ["value"],
-  infer([, , x, targets]) {
-    expectTargets("cross-entropy-backward", x, targets);
+  variants: ROW_VARIANTS,
+  infer([dloss, dlse, x, targets, lse]) {
+    const shape = expectTargets("cross-entropy-backward", x, targets);
+    for (const [name, spec] of Object.entries({ dloss, dlse, lse }))
+      expectKept(`cross-entropy-backward: ${name}`, spec, shape);
     return [{ shape: x.shape, dtype: x.dtype }];
   },
   launch({ inputs: [dloss, dlse, x, targets, lse], outputs: [dx], dispatch }) {
-    const variant = {
-      name: "value",
-      kernel: kernel(source, { types: { T: x.dtype } }),
-      groups: Math.ceil(x.size / LANES),
-      uniforms: rowsOf(x),
-    };
-    dispatch({ variants: [variant], bindings: [dloss, dlse, x, targets, lse, dx], work: x.size * 10 });
+    dispatch({
+      variants: rowVariants(source, x, {}, "single"),
+      bindings: [dloss, dlse, x, targets, lse, dx],
+      work: x.size * 10,
+      shapeClass: rowClass(x),
+    });
   },
   vjp: { none: "second derivatives are not offered" },
   reference([dloss, dlse, x, targets, lse]) {
@@ -70,6 +69,17 @@ export const crossEntropyBackwardOp = defineOp<Record<string, never>>({
         { shape: [3, 5] },
         { shape: [3], dtype: "u32", fill: { kind: "values", values: [4, IGNORED, 0] } },
         { shape: [3], dtype: "f32", fill: { kind: "uniform", from: 2, to: 4 } },
+      ],
+      attrs: {},
+    },
+    {
+      name: "more rows and classes than lanes",
+      inputs: [
+        { shape: [67], dtype: "f32" },
+        { shape: [67], dtype: "f32" },
+        { shape: [67, 131] },
+        { shape: [67], dtype: "u32", fill: { kind: "index", below: 140 } },
+        { shape: [67], dtype: "f32", fill: { kind: "uniform", from: 5, to: 6 } },
       ],
       attrs: {},
     },
@@ -96,6 +106,17 @@ export const crossEntropyBackwardOp = defineOp<Record<string, never>>({
       ],
       attrs: {},
       says: "cross-entropy-backward: targets must be [4], one for each row of logits, got [3]",
+    },
+    {
+      inputs: [
+        { shape: [4], dtype: "f32" },
+        { shape: [4], dtype: "f16" },
+        { shape: [4, 3], dtype: "f32" },
+        { shape: [4], dtype: "u32" },
+        { shape: [4], dtype: "f32" },
+      ],
+      attrs: {},
+      says: "cross-entropy-backward: dlse must be f32[4], got f16[4]",
     },
   ],
   bound: {

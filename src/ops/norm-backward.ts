@@ -6,10 +6,17 @@ import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
 import { expectSameShape, type Tensor, type TensorSpec, zeros } from "../tensor/tensor";
 import { expectNorm, type NormName, statsShape } from "./norm";
-import { defineOp, type LaunchContext, type Op, type RefArray, type SampleInput } from "./op";
+import {
+  defineOp,
+  expectSameDtype,
+  type LaunchContext,
+  type Op,
+  type RefArray,
+  type SampleInput,
+} from "./op";
 import { recordSum } from "./reduce-launch";
 import { planReduce } from "./reduce-plan";
-import { ROW_VARIANTS, rowClass, rowsOf, rowTypes, rowVariants } from "./rows";
+import { expectKept, ROW_VARIANTS, rowClass, rowsOf, rowTypes, rowVariants } from "./rows";
 
 const source: KernelSource = { file: "ops/norm_backward.wgsl", text: sourceText };
 const columns: KernelSource = { file: "ops/norm_columns.wgsl", text: columnsText };
@@ -99,9 +106,12 @@ function defineBackward(name: NormName): Op<Record<string, never>> {
       : "dx and dgamma = Σ dy·x̂ of RMS norm, given 1/rms of each row",
     inputs: ["dy", "x", "gamma", "stats", "dstats"],
     variants: ROW_VARIANTS,
-    infer([dy, x, gamma]) {
+    infer([dy, x, gamma, stats, dstats]) {
       expectNorm(title, x, { gamma });
+      expectSameDtype(dy, x, `${title}: dy and x`);
       expectSameShape(dy, x, `${title}: dy and x`);
+      for (const [what, spec] of Object.entries({ stats, dstats }))
+        expectKept(`${title}: ${what}`, spec, statsShape(name, x));
       const parameter = { shape: gamma.shape, dtype: x.dtype };
       const dx = { shape: x.shape, dtype: x.dtype };
       return centered ? [dx, parameter, parameter] : [dx, parameter];
@@ -132,9 +142,22 @@ function defineBackward(name: NormName): Op<Record<string, never>> {
           { shape: [3, 2], dtype: "f32" },
           { shape: [2, 3], dtype: "f32" },
           { shape: [3], dtype: "f32" },
+          { shape: [2], dtype: "f32" },
+          { shape: [2], dtype: "f32" },
         ],
         attrs: {},
         says: `${title}: dy and x: shapes differ, [3, 2] and [2, 3]`,
+      },
+      {
+        inputs: [
+          { shape: [2, 3], dtype: "f32" },
+          { shape: [2, 3], dtype: "f32" },
+          { shape: [3], dtype: "f32" },
+          { shape: [3, 2], dtype: "f32" },
+          { shape: [3, 2], dtype: "f32" },
+        ],
+        attrs: {},
+        says: `${title}: stats must be f32[${statsShape(name, { shape: [2, 3], dtype: "f32" }).join(", ")}], got f32[3, 2]`,
       },
     ],
     bound: {

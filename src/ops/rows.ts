@@ -29,10 +29,13 @@ export function rowClass(x: TensorSpec): string {
   return `${x.dtype} ${lengthClass(rows)}x${lengthClass(n)}${n % 4 === 0 ? " by 4" : ""}`;
 }
 
+/** How many values a kernel reads at a time: four where rows are a multiple of four long, or always one. */
+export type Reads = "by four" | "single";
+
 /** Types and constants of lib/rows for rows of x; `n` is the length of a row in elements of E. */
-export function rowTypes(x: TensorSpec): LinkOptions & { n: number } {
+export function rowTypes(x: TensorSpec, reads: Reads = "by four"): LinkOptions & { n: number } {
   const { n } = rowsOf(x);
-  const wide = n % 4 === 0;
+  const wide = reads === "by four" && n % 4 === 0;
   return {
     types: { ...arithmetic(x.dtype, wide), E: wide ? "vec4<T>" : "T" },
     constants: { WIDTH: wide ? 4 : 1 },
@@ -41,9 +44,14 @@ export function rowTypes(x: TensorSpec): LinkOptions & { n: number } {
 }
 
 /** The variants of a kernel that imports lib/rows; its Params have `rows` and `n` besides `uniforms`. */
-export function rowVariants(source: KernelSource, x: TensorSpec, uniforms: Uniforms = {}): Variant[] {
+export function rowVariants(
+  source: KernelSource,
+  x: TensorSpec,
+  uniforms: Uniforms = {},
+  reads: Reads = "by four",
+): Variant[] {
   const { rows } = rowsOf(x);
-  const { types, constants, n } = rowTypes(x);
+  const { types, constants, n } = rowTypes(x, reads);
   const variant = (wide: boolean): Variant => ({
     name: ROW_VARIANTS[wide ? 0 : 1],
     kernel: kernel(source, { types, constants: { ...constants, WIDE: wide ? 1 : 0 } }),
@@ -58,6 +66,13 @@ export function expectRowsOf(x: TensorSpec, what: string): void {
   expectFloat(x, what);
   if (x.shape.length === 0)
     throw new TesseraError("shape", `${what} needs at least 1 axis, got ${formatSpec(x)}`);
+}
+
+/** @throws TesseraError `shape` unless a kept value is f32 of this shape. */
+export function expectKept(what: string, spec: TensorSpec, shape: readonly number[]): void {
+  const wanted: TensorSpec = { shape, dtype: "f32" };
+  if (formatSpec(spec) !== formatSpec(wanted))
+    throw new TesseraError("shape", `${what} must be ${formatSpec(wanted)}, got ${formatSpec(spec)}`);
 }
 
 /** Reference helper: every row of the last axis through `map`, which also gets the position of the row's first value. */
