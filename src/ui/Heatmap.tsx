@@ -63,9 +63,14 @@ export function Heatmap(props: HeatmapProps): ReactNode {
   const [low, high] = props.range ?? [undefined, undefined];
   const { map = "viridis", maskLabel = "marked", rowLines, colLines, rowNames, colNames } = props;
   const { rowLabel, colLabel, valueLabel, unit } = props;
+  // The walks over all cells, apart from what changes more often.
+  const found = useMemo(() => {
+    const range = finiteRange(data, isLog);
+    return range || finiteRange(data) ? { range, hasNone: isLog && data.some((v) => v <= 0) } : undefined;
+  }, [data, isLog]);
   const picture = useMemo((): HeatPicture | undefined => {
-    const found = finiteRange(data, isLog);
-    if (!found && !data.some((v) => Number.isFinite(v))) return undefined;
+    if (!found) return undefined;
+    const [least, most] = found.range ?? [0, 1];
     return {
       data,
       rows,
@@ -79,11 +84,12 @@ export function Heatmap(props: HeatmapProps): ReactNode {
       colNames,
       rowLabel,
       colLabel,
-      scale: valueScale(isLog ? "log" : "linear", low ?? found?.[0] ?? 0, high ?? found?.[1] ?? 1),
-      hasNone: isLog && data.some((v) => v <= 0),
+      scale: valueScale(isLog ? "log" : "linear", low ?? least, high ?? most),
+      hasNone: found.hasNone,
       valueLabel: unit ? `${valueLabel} (${unit})` : valueLabel,
     };
   }, [
+    found,
     data,
     rows,
     cols,

@@ -1,7 +1,7 @@
 // The geometry and data handling of charts, without a screen: joined series, bars, heat map layout, outlines, ticks.
 import { describe, expect, test } from "vitest";
 import { barLayout } from "./bar-layout";
-import { cellAt, heatLayout, indexTicks, maskEdges, shrinkMax } from "./heatmap-geometry";
+import { cellAt, heatLayout, indexTicks, maskEdges, shrinkMask, shrinkMax } from "./heatmap-geometry";
 import { joinSeries, nearestPoint } from "./line-data";
 import { compareCells, sortRows, tableCsv } from "./table-sort";
 
@@ -82,6 +82,11 @@ describe("heat map", () => {
     const nan = Number.NaN;
     const data = Float32Array.of(1, 5, nan, nan, 2, 3, nan, nan);
     expect([...shrinkMax(data, 2, 4, 1, 2)]).toEqual([5, nan]);
+  });
+  test("shrinking a mask loses no marked cell", () => {
+    const mask = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1, 0, 0);
+    expect([...shrinkMask(mask, 2, 5, 1, 2)]).toEqual([1, 0]);
+    expect([...shrinkMask(mask, 2, 5, 2, 2)]).toEqual([0, 0, 1, 0]);
   });
   test("outlines surround the marked cells once", () => {
     // . X X

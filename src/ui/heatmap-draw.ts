@@ -1,7 +1,7 @@
 // Draws a heat map on a canvas: cells, outlines of marked cells, boundaries, ticks, colour bar. It holds no state.
 import { COLORMAPS, type ColormapName, colourIndex } from "./colormaps";
 import { formatTick, type ValueScale } from "./format";
-import { type HeatLayout, indexTicks, maskEdges, shrinkMax } from "./heatmap-geometry";
+import { type HeatLayout, indexTicks, maskEdges, shrinkMask, shrinkMax } from "./heatmap-geometry";
 import type { Palette } from "./palette";
 
 export interface Boundary {
@@ -60,7 +60,9 @@ function drawCells(
   const rows = Math.min(picture.rows, Math.max(1, Math.round(layout.plotHeight * ratio)));
   const cols = Math.min(picture.cols, Math.max(1, Math.round(layout.plotWidth * ratio)));
   const isShrunk = rows < picture.rows || cols < picture.cols;
-  const values = isShrunk ? shrinkMax(picture.data, picture.rows, picture.cols, rows, cols) : picture.data;
+  const values = isShrunk
+    ? shrunk(shrinkMax, picture.data, picture.rows, picture.cols, rows, cols)
+    : picture.data;
   const isDimmed = picture.mask !== undefined && Math.min(layout.cellWidth, layout.cellHeight) < OUTLINE_FROM;
   const image = new ImageData(cols, rows);
   const pixels = new Uint32Array(image.data.buffer);
@@ -72,7 +74,7 @@ function drawCells(
     const position = picture.scale.at(value);
     pixels[i] = Number.isNaN(value) ? missing : Number.isNaN(position) ? none : table[colourIndex(position)];
   }
-  if (isDimmed && picture.mask) dim(image.data, picture, rows, cols, palette);
+  if (isDimmed && picture.mask) dim(image.data, picture.mask, picture, rows, cols, palette);
   const cells = document.createElement("canvas");
   cells.width = cols;
   cells.height = rows;
@@ -81,21 +83,35 @@ function drawCells(
   context.drawImage(cells, layout.x, layout.y, layout.plotWidth, layout.plotHeight);
 }
 
+/** The last shrunk form of an array: lines, outlines and colours then change without a walk over all its cells. */
+const shrunkForms = new WeakMap<object, { size: string; form: Float32Array | Uint8Array }>();
+
+function shrunk<A extends Float32Array | Uint8Array>(
+  shrink: (data: A, rows: number, cols: number, outRows: number, outCols: number) => A,
+  data: A,
+  rows: number,
+  cols: number,
+  outRows: number,
+  outCols: number,
+): A {
+  const size = `${rows} ${cols} ${outRows} ${outCols}`;
+  const known = shrunkForms.get(data);
+  if (known?.size === size) return known.form as A;
+  const form = shrink(data, rows, cols, outRows, outCols);
+  shrunkForms.set(data, { size, form });
+  return form;
+}
+
 /** Fades every output pixel without a marked cell towards the surface. */
 function dim(
   data: Uint8ClampedArray,
+  mask: Uint8Array,
   picture: HeatPicture,
   rows: number,
   cols: number,
   palette: Palette,
 ): void {
-  const kept = new Uint8Array(rows * cols);
-  for (let row = 0; row < picture.rows; row++) {
-    const base = Math.floor((row * rows) / picture.rows) * cols;
-    for (let col = 0; col < picture.cols; col++) {
-      if (picture.mask?.[row * picture.cols + col]) kept[base + Math.floor((col * cols) / picture.cols)] = 1;
-    }
-  }
+  const kept = shrunk(shrinkMask, mask, picture.rows, picture.cols, rows, cols);
   const [r, g, b] = rgb(palette.surface);
   for (let i = 0; i < kept.length; i++) {
     if (kept[i]) continue;

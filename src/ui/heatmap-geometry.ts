@@ -88,15 +88,38 @@ export function shrinkMax(
   outCols: number,
 ): Float32Array {
   const out = new Float32Array(outRows * outCols).fill(Number.NaN);
+  const place = placesOf(cols, outCols);
   for (let row = 0; row < rows; row++) {
     const base = Math.floor((row * outRows) / rows) * outCols;
-    for (let col = 0; col < cols; col++) {
-      const value = data[row * cols + col];
-      const at = base + Math.floor((col * outCols) / cols);
+    for (let col = 0, from = row * cols; col < cols; col++) {
+      const value = data[from + col];
+      const at = base + place[col];
       if (!(out[at] >= value) && !Number.isNaN(value)) out[at] = value;
     }
   }
   return out;
+}
+
+/** 1 for each output cell that holds a marked cell. */
+export function shrinkMask(
+  mask: Uint8Array,
+  rows: number,
+  cols: number,
+  outRows: number,
+  outCols: number,
+): Uint8Array {
+  const out = new Uint8Array(outRows * outCols);
+  const place = placesOf(cols, outCols);
+  for (let row = 0; row < rows; row++) {
+    const base = Math.floor((row * outRows) / rows) * outCols;
+    for (let col = 0, from = row * cols; col < cols; col++) if (mask[from + col]) out[base + place[col]] = 1;
+  }
+  return out;
+}
+
+/** Output place of each of `count` cells on `out` places. */
+function placesOf(count: number, out: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => Math.floor((i * out) / count));
 }
 
 /** Edges between marked and unmarked cells as [col, row, col, row] runs in cell units, joined along straight lines. */

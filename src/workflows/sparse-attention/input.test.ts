@@ -24,6 +24,7 @@ describe("names", () => {
   test.each([
     ["{role}", triple((r) => r), ["attention"]],
     ["{role}", ["query", "key", "value"].map((n) => entry(n)), ["attention"]],
+    ["{any}.{role}", ["queries", "keys", "values"].map((n) => entry(`attn.${n}`)), ["attn"]],
     [
       "layers.{layer}.{role}",
       [0, 10, 2].flatMap((l) => triple((r) => `layers.${l}.${r}`)),

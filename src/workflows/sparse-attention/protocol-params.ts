@@ -200,10 +200,18 @@ export const synthParams = {
     help: "Tokens in all; what frames x height x width leaves over is text.",
     group: "Generated input",
   }),
-  dim: int(64, { min: 16, max: 128, step: 8, help: "Width of a head.", group: "Generated input" }),
+  dim: int(64, {
+    min: 16,
+    max: 128,
+    step: 8,
+    label: "Head width",
+    help: "Width of a head.",
+    group: "Generated input",
+  }),
   text: int(64, {
     min: 0,
     max: 4096,
+    label: "Text tokens",
     unit: "tokens",
     help: "Text tokens at the end, at least; rounding of the grid may add some.",
     group: "Generated input",
@@ -221,6 +229,7 @@ export const synthParams = {
     group: "Generated input",
   }),
   dtype: choice("F32", ["F32", "F16", "BF16"], {
+    label: "Element type",
     help: "Element type of the file.",
     group: "Generated input",
   }),

@@ -36,6 +36,9 @@ const ROLES: Readonly<Record<string, "q" | "k" | "v">> = {
   query: "q",
   key: "k",
   value: "v",
+  queries: "q",
+  keys: "k",
+  values: "v",
 };
 const FLOATS = ["F32", "F16", "BF16", "F64"];
 const LARGEST_DIM = 256; // of the attention kernels

@@ -175,6 +175,7 @@ export function createLab(client: LabClient, keeper?: Keeper): Lab {
   const analyse = async (request: ParamsOf<AttentionService, "analyse">, options: Options): Promise<void> => {
     maps++;
     set({ analysis: undefined, map: NOTHING.map });
+    if (get().choices.view === "tensors") lab.set({ view: "overview" });
     await holdInput();
     const before = get().heads;
     const analysis = await client.call("analyse", request, options);
@@ -223,8 +224,7 @@ export function createLab(client: LabClient, keeper?: Keeper): Lab {
     },
     analyse: (settings) =>
       run("analyse", settings, (options) => {
-        const { chosen, input, choices, saved, job } = get();
-        if (choices.view === "tensors") lab.set({ view: "overview" });
+        const { chosen, input, saved, job } = get();
         // Curves and times of a stored run do not belong to the new one.
         if (saved) set({ ...NO_RESULTS, chosen, job, ran: { analyse: settings } });
         set({ heads: [], keepError: undefined });

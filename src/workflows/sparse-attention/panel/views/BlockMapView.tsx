@@ -87,9 +87,11 @@ export function BlockMapView({ lab, state }: ViewProps) {
           )}
         </div>
         <div className={classes.side}>
-          <div ref={readout} className={classes.readout} data-figures>
-            Point at a block, or move the cursor with the arrow keys, to read which tokens it holds.
-          </div>
+          {map.state === "ready" && (
+            <div ref={readout} className={classes.readout} data-figures>
+              Point at a block, or move the cursor with the arrow keys, to read which tokens it holds.
+            </div>
+          )}
           <HeadStats head={head} />
         </div>
       </div>

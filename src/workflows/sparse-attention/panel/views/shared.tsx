@@ -66,6 +66,18 @@ export function MissingInput({ lab, state }: { lab: Lab; state: LabState }) {
 export function MissingHeads({ lab, state }: { lab: Lab; state: LabState }) {
   if (isRunning(state, "analyse")) return <Loading label="Waiting for the first head" height={200} />;
   if (state.input.state !== "ready") return <MissingInput lab={lab} state={state} />;
+  const { state: end, kind } = state.job;
+  if (kind === "analyse" && (end === "failed" || end === "cancelled"))
+    return (
+      <EmptyState
+        title="No head was finished"
+        why={
+          end === "failed"
+            ? "The run stopped before its first head was done. The bar below says why."
+            : "The run was cancelled before its first head was done."
+        }
+      />
+    );
   return (
     <EmptyState
       title="Nothing was run yet"
