@@ -2,6 +2,7 @@
 // Matrices hold a 4 x 4 tile: columns are query rows, components are keys (scores) or numbers of a row (q, o).
 // Imported after a loader; needs alias T, const D, q, stream_a (keys), p.d4 (= D / 4), p.lq, p.lk, p.scale (· log2 e).
 // The loops run to p.d4, not to a constant: drivers that unroll them take minutes to compile.
+#import lib/attention_layout
 const CAUSAL: bool = false; // row i sees keys up to i + lk - lq
 const LOWEST: f32 = -3.0e38; // WGSL may assume that infinities never occur
 const LN2: f32 = 0.6931471805599453;
@@ -28,10 +29,10 @@ fn column_sums(s: mat4x4f) -> vec4f {
 fn begin(head: u32, first_row: u32) {
   load_begin();
   row_first = first_row;
-  key_base = head * p.lk;
+  key_base = k_row(head);
   row_top = vec4f(LOWEST);
   row_sum = vec4f();
-  let at = (vec4u(head * p.lq) + min(vec4u(first_row) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u))) * p.d4;
+  let at = (vec4u(q_row(head)) + min(vec4u(first_row) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u)) * SLOTS) * p.d4;
   for (var c = 0u; c < p.d4; c++) {
     q_tile[c] = p.scale * mat4x4f(vec4f(q[at.x + c]), vec4f(q[at.y + c]), vec4f(q[at.z + c]), vec4f(q[at.w + c]));
   }

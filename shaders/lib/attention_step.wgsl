@@ -32,9 +32,9 @@ fn online_weights(s: Scores) -> Scores {
 
 /// o += Σ weight · value over keys j … j + STEP - 1.
 fn add_values(w: Scores, j: u32, end: u32) {
-  let at = tile_at(key_base, j, end);
+  let at = tile_at(key_base + V_SHIFT, j, end);
   if (WIDE) {
-    let next = tile_at(key_base, j + 4u, end);
+    let next = tile_at(key_base + V_SHIFT, j + 4u, end);
     for (var c = 0u; c < p.d4; c++) { o_tile[c] += b_tile(at, c) * w.a + b_tile(next, c) * w.b; }
   } else {
     for (var c = 0u; c < p.d4; c++) { o_tile[c] += b_tile(at, c) * w.a; }
@@ -54,8 +54,8 @@ fn finish(head: u32) {
   for (var i = 0u; i < 4u; i++) {
     let row = row_first + i;
     if (row >= p.lq) { break; }
-    let at = head * p.lq + row;
-    lse[at] = log_sum[i];
+    lse[head * p.lq + row] = log_sum[i];
+    let at = o_row(head) + row * HEADS;
     for (var c = 0u; c < p.d4; c++) { o[at * p.d4 + c] = vec4<T>(o_tile[c][i] * inverse[i]); }
   }
 }

@@ -1,6 +1,7 @@
 // Scores of ROWS query rows by a workgroup of 2 · ROWS invocations, with tiles of keys in workgroup memory: the form for
 // GPUs. An invocation takes 4 rows x 4 keys of the scores. Tiles and weights take 16 KiB in all.
 // Needs alias T, const D, ROWS, CAUSAL, q, stream_a (keys), p.d4, p.lq, p.lk, p.scale (· log2 e).
+#import lib/attention_layout
 const LOWEST: f32 = -3.0e38; // WGSL may assume that infinities never occur
 const LOG2E: f32 = 1.4426950408889634;
 const LANES: u32 = 2u * ROWS;
@@ -23,10 +24,10 @@ fn begin(head: u32, first_row: u32, lane: u32) {
   tx = lane & 7u;
   row_at = (lane >> 3u) * 4u;
   row_first = first_row + row_at;
-  key_base = head * p.lk;
+  key_base = k_row(head);
   row_top = vec4f(LOWEST);
   row_sum = vec4f();
-  q_at = (vec4u(head * p.lq) + min(vec4u(row_first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u))) * p.d4;
+  q_at = (vec4u(q_row(head)) + min(vec4u(row_first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u)) * SLOTS) * p.d4;
 }
 
 /// Keys are stored turned by key / 4, so that the eight readers of a column hit different banks.
@@ -47,7 +48,7 @@ fn load_keys(j: u32, end: u32, span: u32) {
   for (var i = me; i < span * p.d4; i += LANES) {
     let key = i / p.d4;
     let c = i - key * p.d4;
-    tile[key * p.d4 + turned(c, key)] = vec4f(stream_a[(key_base + min(j + key, end - 1u)) * p.d4 + c]);
+    tile[key * p.d4 + turned(c, key)] = vec4f(stream_a[(key_base + min(j + key, end - 1u) * SLOTS) * p.d4 + c]);
   }
   workgroupBarrier();
 }

@@ -4,10 +4,12 @@
 #import lib/attention_load_rows
 #import lib/attention_values_rows
 #import lib/grid
+#import lib/attention_layout
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const LANES: u32 = 16u;
 const CAUSAL: bool = false; // row i sees keys up to i + lk - lq
+const PACKED: bool = false; // values' gradient goes behind that of the keys, into dk
 const LOG2E: f32 = 1.4426950408889634;
 const LN2: f32 = 0.6931471805599453;
 
@@ -35,45 +37,50 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   if (group >= p.groups) { return; }
   load_begin();
   let per_head = (p.lk + 4u * LANES - 1u) / (4u * LANES);
-  let head = group / per_head;
+  let head = group / per_head * GROUP; // the first query head of those that share this key head
   let first = (group % per_head) * 4u * LANES;
   let key = first + 4u * lane;
-  let at = (vec4u(head * p.lk) + min(vec4u(key) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lk - 1u))) * p.d4;
+  let token = min(vec4u(key) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lk - 1u));
+  let at = (vec4u(k_row(head)) + token * SLOTS) * p.d4;
+  let value_at = at + vec4u(V_SHIFT * p.d4);
   for (var c = 0u; c < p.d4; c++) {
     k_tile[c] = p.scale * mat4x4f(vec4f(k[at.x + c]), vec4f(k[at.y + c]), vec4f(k[at.z + c]), vec4f(k[at.w + c]));
-    v_tile[c] = mat4x4f(vec4f(v[at.x + c]), vec4f(v[at.y + c]), vec4f(v[at.z + c]), vec4f(v[at.w + c]));
+    v_tile[c] = mat4x4f(vec4f(v[value_at.x + c]), vec4f(v[value_at.y + c]), vec4f(v[value_at.z + c]), vec4f(v[value_at.w + c]));
   }
   var start = 0u;
   if (CAUSAL) { start = max(first, p.lk - p.lq) - (p.lk - p.lq); } // earlier rows see none of these keys
-  for (var i = start; i < p.lq; i += 4u) { absorb(head * p.lq, i, key); }
+  for (var h = head; h < head + GROUP; h++) {
+    for (var i = start; i < p.lq; i += 4u) { absorb(h, i, key); }
+  }
   let back = p.scale * LN2; // p.scale carries log2 e
   for (var i = 0u; i < 4u; i++) {
     if (key + i >= p.lk) { break; }
     for (var c = 0u; c < p.d4; c++) {
       dk[at[i] + c] = vec4<T>(dk_tile[c][i] * back);
-      dv[at[i] + c] = vec4<T>(dv_tile[c][i]);
+      if (PACKED) { dk[value_at[i] + c] = vec4<T>(dv_tile[c][i]); } else { dv[at[i] + c] = vec4<T>(dv_tile[c][i]); }
     }
   }
 }
 
 /// Adds what the query rows i … i + 3 give. Tiles of weights have keys as columns and query rows as components.
-fn absorb(base: u32, i: u32, key: u32) {
-  let at = tile_at(base, i, p.lq);
+fn absorb(head: u32, i: u32, key: u32) {
+  let at = tile_at(q_row(head), i, p.lq);
+  let dy_at = tile_of(o_row(head), i, p.lq, HEADS);
   let row = vec4u(i) + vec4u(0u, 1u, 2u, 3u);
-  let term = vec4u(base) + min(row, vec4u(p.lq - 1u));
+  let term = vec4u(head * p.lq) + min(row, vec4u(p.lq - 1u));
   let top = vec4f(lse[term.x], lse[term.y], lse[term.z], lse[term.w]) * LOG2E;
   let shift = vec4f(delta[term.x], delta[term.y], delta[term.z], delta[term.w]);
   var s = mat4x4f();
   var dw = mat4x4f();
   for (var c = 0u; c < p.d4; c++) {
     s += transpose(a_tile(at, c)) * k_tile[c];
-    dw += transpose(b_tile(at, c)) * v_tile[c];
+    dw += transpose(b_tile(dy_at, c)) * v_tile[c];
   }
   let w = mat4x4f(weights(s[0], top, row, key), weights(s[1], top, row, key + 1u),
                   weights(s[2], top, row, key + 2u), weights(s[3], top, row, key + 3u));
   let ds = mat4x4f(w[0] * (dw[0] - shift), w[1] * (dw[1] - shift), w[2] * (dw[2] - shift), w[3] * (dw[3] - shift));
   for (var c = 0u; c < p.d4; c++) {
-    dv_tile[c] += b_tile(at, c) * w;
+    dv_tile[c] += b_tile(dy_at, c) * w;
     dk_tile[c] += a_tile(at, c) * ds;
   }
 }

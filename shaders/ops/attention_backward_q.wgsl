@@ -1,5 +1,5 @@
 // dq = scale · Σ_keys w (dy·v - delta) k with w = exp(s - lse): gradient of attention for the queries, one pass over keys.
-// Reads q, k, v, dy, lse, delta (ops/attention_delta); writes dq. One workgroup = 4 · LANES query rows of one head.
+// Reads q, k, v, dy, lse, delta (ops/attention_delta); writes dq, laid out as q. One workgroup = 4 · LANES query rows of one head.
 #import lib/attention_load_rows
 #import lib/attention_values_rows
 #import lib/grid
@@ -31,10 +31,11 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let head = group / per_head;
   let first = (group % per_head) * 4u * LANES;
   begin(head, first + 4u * lane);
-  let rows = vec4u(head * p.lq) + min(vec4u(row_first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u));
+  let token = min(vec4u(row_first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u));
+  let rows = vec4u(head * p.lq) + token;
   row_top = vec4f(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]) * LOG2E;
   let shift = vec4f(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-  let at = rows * p.d4;
+  let at = (vec4u(o_row(head)) + token * HEADS) * p.d4;
   for (var c = 0u; c < p.d4; c++) {
     dy_tile[c] = mat4x4f(vec4f(dy[at.x + c]), vec4f(dy[at.y + c]), vec4f(dy[at.z + c]), vec4f(dy[at.w + c]));
   }
@@ -48,15 +49,17 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let back = p.scale * LN2; // p.scale carries log2 e
   for (var i = 0u; i < 4u; i++) {
     if (row_first + i >= p.lq) { break; }
-    for (var c = 0u; c < p.d4; c++) { dq[at[i] + c] = vec4<T>(dq_tile[c][i] * back); }
+    let to = (q_row(head) + (row_first + i) * SLOTS) * p.d4;
+    for (var c = 0u; c < p.d4; c++) { dq[to + c] = vec4<T>(dq_tile[c][i] * back); }
   }
 }
 
 /// Adds what the keys j … j + 3 give, of weights `w` (columns are query rows).
 fn absorb(w: mat4x4f, shift: vec4f, j: u32, end: u32) {
   let at = tile_at(key_base, j, end);
+  let value_at = tile_at(key_base + V_SHIFT, j, end);
   var dw = mat4x4f();
-  for (var c = 0u; c < p.d4; c++) { dw += transpose(b_tile(at, c)) * dy_tile[c]; }
+  for (var c = 0u; c < p.d4; c++) { dw += transpose(b_tile(value_at, c)) * dy_tile[c]; }
   let ds = mat4x4f(w[0] * (dw[0] - shift.x), w[1] * (dw[1] - shift.y), w[2] * (dw[2] - shift.z), w[3] * (dw[3] - shift.w));
   for (var c = 0u; c < p.d4; c++) { dq_tile[c] += a_tile(at, c) * ds; }
 }

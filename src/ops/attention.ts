@@ -1,34 +1,29 @@
 // Dense flash attention with its log-sum-exp, and its gradient as an op of its own. No Lq x Lk buffer exists anywhere.
 
-import sourceText from "../../shaders/ops/attention.wgsl?raw";
-import backwardKvText from "../../shaders/ops/attention_backward_kv.wgsl?raw";
-import backwardQText from "../../shaders/ops/attention_backward_q.wgsl?raw";
-import deltaText from "../../shaders/ops/attention_delta.wgsl?raw";
-import tiledText from "../../shaders/ops/attention_tiled.wgsl?raw";
 import { TesseraError } from "../base/errors";
-import type { KernelSource } from "../gpu/link";
-import { kernel } from "../gpu/pipelines";
 import { formatShape, sameShape } from "../tensor/shape";
 import { type Tensor, type TensorSpec, zeros } from "../tensor/tensor";
+import { type AttentionPlan, recordAttention, recordAttentionBackward } from "./attention-launch";
 import {
   type AttentionAttrs,
   attentionBackwardReference,
   attentionReference,
   attentionSizes,
 } from "./attention-reference";
-import { ATTENTION_VARIANTS, attentionVariants, roomFor } from "./attention-variants";
+import { ATTENTION_VARIANTS } from "./attention-variants";
 import { defineOp, expectFloat, expectSameDtype, type SampleInput } from "./op";
-import { lengthClass } from "./rows";
 
-const forward: KernelSource = { file: "ops/attention.wgsl", text: sourceText };
-const tiled: KernelSource = { file: "ops/attention_tiled.wgsl", text: tiledText };
-const delta: KernelSource = { file: "ops/attention_delta.wgsl", text: deltaText };
-const backwardQ: KernelSource = { file: "ops/attention_backward_q.wgsl", text: backwardQText };
-const backwardKv: KernelSource = { file: "ops/attention_backward_kv.wgsl", text: backwardKvText };
-
-/** Rows of queries (of keys in the gradient) that one workgroup takes: 16 invocations of four. */
-const GROUP_ROWS = 64;
 const MAX_WIDTH = 256;
+
+/** @throws TesseraError `shape` unless the kernels have this head width. */
+export function expectHeadWidth(d: number, what: string): void {
+  if (d === 0 || d % 4 !== 0 || d > MAX_WIDTH) {
+    throw new TesseraError(
+      "shape",
+      `${what}: the head width must be a multiple of 4 from 4 to ${MAX_WIDTH}, got ${d}; pad q, k and v with zeros`,
+    );
+  }
+}
 
 /** @throws TesseraError unless q [..., Lq, D], k and v [..., Lk, D] fit each other and the kernels. */
 export function expectAttention(
@@ -53,12 +48,7 @@ export function expectAttention(
     throw new TesseraError("shape", `${what}: q and k must agree in heads and width; ${shapes}`);
   }
   const { lq, lk, d } = attentionSizes(q, k, attrs);
-  if (d === 0 || d % 4 !== 0 || d > MAX_WIDTH) {
-    throw new TesseraError(
-      "shape",
-      `${what}: the head width must be a multiple of 4 from 4 to ${MAX_WIDTH}, got ${d}; pad q, k and v with zeros`,
-    );
-  }
+  expectHeadWidth(d, what);
   if (lk === 0) throw new TesseraError("shape", `${what}: there is no key to attend to; ${shapes}`);
   if (attrs.causal && lq > lk)
     throw new TesseraError(
@@ -67,18 +57,14 @@ export function expectAttention(
     );
 }
 
-function settings(q: Tensor, k: Tensor, attrs: AttentionAttrs) {
-  const { heads, lq, lk, d, scale } = attentionSizes(q, k, attrs);
-  return {
-    heads,
-    lq,
-    lk,
-    d,
-    options: { types: { T: q.dtype }, constants: { D: roomFor(d), CAUSAL: attrs.causal ? 1 : 0 } },
-    uniforms: { lq, lk, d4: d / 4, scale: scale * Math.LOG2E },
-    shapeClass: `${q.dtype} ${heads > 1 ? "heads" : "head"} ${lengthClass(lq)}x${lengthClass(lk)}x${d}${attrs.causal ? " causal" : ""}`,
-  };
-}
+/** Heads one after the other. */
+const planOf = (q: Tensor, k: Tensor, attrs: AttentionAttrs): AttentionPlan => ({
+  ...attentionSizes(q, k, attrs),
+  group: 1,
+  causal: attrs.causal ?? false,
+  layout: {},
+  layoutClass: "",
+});
 
 export const attentionOp = defineOp<AttentionAttrs>({
   name: "attention",
@@ -92,18 +78,10 @@ export const attentionOp = defineOp<AttentionAttrs>({
       { shape: q.shape.slice(0, -1), dtype: "f32" },
     ];
   },
-  launch({ gpu, inputs: [q, k, v], outputs: [o, lse], attrs, dispatch }) {
-    const { heads, lq, lk, d, options, uniforms, shapeClass } = settings(q, k, attrs);
-    const groups = heads * Math.ceil(lq / GROUP_ROWS);
-    dispatch({
-      variants: [
-        ...attentionVariants(gpu, forward, options, groups, uniforms),
-        { name: "tiled", kernel: kernel(tiled, options), groups, uniforms },
-      ],
-      bindings: [q, k, v, o, lse],
-      work: 4 * heads * lq * lk * d,
-      shapeClass,
-    });
+  launch(context) {
+    const [q, k, v] = context.inputs;
+    const [o, lse] = context.outputs;
+    recordAttention(context, planOf(q, k, context.attrs), { q, k, v, o, lse });
   },
   vjp([dy, dlse], { inputs: [q, k, v], outputs: [o, lse], attrs }) {
     if (!dy && !dlse) return [undefined, undefined, undefined];
@@ -244,34 +222,11 @@ export const attentionBackwardOp = defineOp<AttentionAttrs>({
     expectSameDtype(q, dy, "attention-backward: q and dy");
     return [q, k, v].map(({ shape, dtype }) => ({ shape, dtype }));
   },
-  launch({ gpu, inputs: [dy, dlse, q, k, v, o, lse], outputs: [dq, dk, dv], attrs, temp, dispatch }) {
-    const { heads, lq, lk, d, options, uniforms, shapeClass } = settings(q, k, attrs);
-    const rows = heads * lq;
-    const shift = temp(lse.shape);
-    dispatch({
-      variants: [
-        {
-          name: "rows",
-          kernel: kernel(delta, { types: { T: q.dtype } }),
-          groups: Math.ceil(rows / 64),
-          uniforms: { rows, d4: d / 4 },
-        },
-      ],
-      bindings: [dy, o, dlse, shift],
-      work: 2 * rows * d,
-    });
-    dispatch({
-      variants: attentionVariants(gpu, backwardQ, options, heads * Math.ceil(lq / GROUP_ROWS), uniforms),
-      bindings: [q, k, v, dy, lse, shift, dq],
-      work: 6 * rows * lk * d,
-      shapeClass,
-    });
-    dispatch({
-      variants: attentionVariants(gpu, backwardKv, options, heads * Math.ceil(lk / GROUP_ROWS), uniforms),
-      bindings: [q, dy, k, v, lse, shift, dk, dv],
-      work: 8 * rows * lk * d,
-      shapeClass,
-    });
+  launch(context) {
+    const [dy, dlse, q, k, v, o, lse] = context.inputs;
+    const [dq, dk, dv] = context.outputs;
+    const tensors = { dy, dlse, q, k, v, o, lse, dq, dk, dv };
+    recordAttentionBackward(context, planOf(q, k, context.attrs), tensors);
   },
   vjp: { none: "second derivatives are not offered" },
   reference: attentionBackwardReference,

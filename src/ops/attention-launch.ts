@@ -1,0 +1,112 @@
+// Records the dispatches of dense attention and of its gradient, for heads apart and for packed rows. Defines no op.
+import sourceText from "../../shaders/ops/attention.wgsl?raw";
+import backwardKvText from "../../shaders/ops/attention_backward_kv.wgsl?raw";
+import backwardQText from "../../shaders/ops/attention_backward_q.wgsl?raw";
+import deltaText from "../../shaders/ops/attention_delta.wgsl?raw";
+import tiledText from "../../shaders/ops/attention_tiled.wgsl?raw";
+import type { KernelSource } from "../gpu/link";
+import { kernel } from "../gpu/pipelines";
+import type { Tensor } from "../tensor/tensor";
+import { attentionVariants, roomFor } from "./attention-variants";
+import type { LaunchContext } from "./op";
+import { lengthClass } from "./rows";
+
+const forward: KernelSource = { file: "ops/attention.wgsl", text: sourceText };
+const tiled: KernelSource = { file: "ops/attention_tiled.wgsl", text: tiledText };
+const delta: KernelSource = { file: "ops/attention_delta.wgsl", text: deltaText };
+const backwardQ: KernelSource = { file: "ops/attention_backward_q.wgsl", text: backwardQText };
+const backwardKv: KernelSource = { file: "ops/attention_backward_kv.wgsl", text: backwardKvText };
+
+/** Rows of queries (of keys in the gradient) that one workgroup takes: 16 invocations of four. */
+const GROUP_ROWS = 64;
+
+/** Sizes, and the constants of lib/attention_layout where heads do not lie one after the other. */
+export interface AttentionPlan {
+  /** Query heads of the whole batch, and how many of them share a key head. */
+  heads: number;
+  group: number;
+  lq: number;
+  lk: number;
+  d: number;
+  scale: number;
+  causal: boolean;
+  layout: Readonly<Record<string, number>>;
+  /** Tells layouts apart for tuning. */
+  layoutClass: string;
+}
+
+type Recorder = Pick<LaunchContext<unknown>, "gpu" | "dispatch" | "temp">;
+
+function settings(q: Tensor, { heads, lq, lk, d, scale, causal, layout, layoutClass }: AttentionPlan) {
+  return {
+    types: { T: q.dtype },
+    constants: { D: roomFor(d), CAUSAL: causal ? 1 : 0, ...layout },
+    uniforms: { lq, lk, d4: d / 4, scale: scale * Math.LOG2E },
+    shapeClass: `${q.dtype} ${heads > 1 ? "heads" : "head"} ${lengthClass(lq)}x${lengthClass(lk)}x${d}${causal ? " causal" : ""}${layoutClass}`,
+  };
+}
+
+/** o and lse of q, k, v; with packed rows the three are one tensor. */
+export function recordAttention(
+  { gpu, dispatch }: Recorder,
+  plan: AttentionPlan,
+  tensors: { q: Tensor; k: Tensor; v: Tensor; o: Tensor; lse: Tensor },
+): void {
+  const { q, k, v, o, lse } = tensors;
+  const { types, constants, uniforms, shapeClass } = settings(q, plan);
+  const groups = plan.heads * Math.ceil(plan.lq / GROUP_ROWS);
+  dispatch({
+    variants: [
+      ...attentionVariants(gpu, forward, { types, constants }, groups, uniforms),
+      { name: "tiled", kernel: kernel(tiled, { types, constants }), groups, uniforms },
+    ],
+    bindings: [q, k, v, o, lse],
+    work: 4 * plan.heads * plan.lq * plan.lk * plan.d,
+    shapeClass,
+  });
+}
+
+/** dq, dk, dv; without `dv` the gradient of packed rows, which `dq` and `dk` both are. */
+export function recordAttentionBackward(
+  { gpu, dispatch, temp }: Recorder,
+  plan: AttentionPlan,
+  tensors: Record<"dy" | "dlse" | "q" | "k" | "v" | "o" | "lse" | "dq" | "dk", Tensor> & { dv?: Tensor },
+): void {
+  const { dy, dlse, q, k, v, o, lse, dq, dk, dv } = tensors;
+  const { heads, group, lq, lk, d, layout } = plan;
+  const { types, constants, uniforms, shapeClass } = settings(q, plan);
+  const options = { types, constants };
+  const rows = heads * lq;
+  const shift = temp(lse.shape);
+  dispatch({
+    variants: [
+      {
+        name: "rows",
+        kernel: kernel(delta, { types, constants: { HEADS: layout.HEADS ?? 1 } }),
+        groups: Math.ceil(rows / 64),
+        uniforms: { rows, lq, d4: d / 4 },
+      },
+    ],
+    bindings: [dy, o, dlse, shift],
+    work: 2 * rows * d,
+    label: "attention delta",
+  });
+  dispatch({
+    variants: attentionVariants(gpu, backwardQ, options, heads * Math.ceil(lq / GROUP_ROWS), uniforms),
+    bindings: [q, k, v, dy, lse, shift, dq],
+    work: 6 * rows * lk * d,
+    shapeClass,
+  });
+  dispatch({
+    variants: attentionVariants(
+      gpu,
+      backwardKv,
+      { types, constants: { ...constants, PACKED: dv ? 0 : 1 } },
+      (heads / group) * Math.ceil(lk / GROUP_ROWS),
+      uniforms,
+    ),
+    bindings: [q, dy, k, v, lse, shift, dk, dv ?? temp([4], q.dtype)],
+    work: 8 * rows * lk * d,
+    shapeClass,
+  });
+}
