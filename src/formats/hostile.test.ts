@@ -11,14 +11,25 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
+import { encodeNpy } from "./npy";
+import { encodeNpz } from "./npz";
 import { openTensorFile } from "./open";
 import { encodeSafetensors } from "./safetensors";
-import { type ByteSource, bytesSource } from "./source";
+import { type ByteSource, blobSource, bytesSource } from "./source";
 import { toFloat32 } from "./tensor-data";
 
 const fixture = (name: string): Uint8Array =>
   new Uint8Array(readFileSync(new URL(`golden/${name}`, import.meta.url)));
+
+/** Where a sequence of bytes begins. */
+function positions(bytes: Uint8Array, wanted: readonly number[]): number[] {
+  const found: number[] = [];
+  for (let at = 0; at + wanted.length <= bytes.length; at++)
+    if (wanted.every((b, i) => bytes[at + i] === b)) found.push(at);
+  return found;
+}
 
 /** A safetensors file with this header text and so many bytes of data. */
 function safetensors(header: string | Uint8Array, dataBytes = 0, claimed?: number): ByteSource {
@@ -131,6 +142,23 @@ describe("safetensors", () => {
     expect((await file.read("none")).data.length).toBe(0);
   });
 
+  test("two-byte values at an odd position are read right, whole and in part", async () => {
+    const halves = Uint16Array.of(0x3c00, 0xc000, 0x7bff); // 1, -2, 65504 in F16
+    for (const [dtype, want] of [
+      ["F16", [1, -2, 65504]],
+      ["BF16", [2 ** -7, -2, (2 - 2 ** -7) * 2 ** 120]],
+    ] as const) {
+      const bytes = encodeSafetensors([
+        { name: "odd", dtype: "U8", shape: [3], data: Uint8Array.of(1, 2, 3) },
+        { name: "half", dtype, shape: [3], data: halves },
+      ]);
+      const file = await openTensorFile(bytesSource(bytes));
+      const values = [...toFloat32(await file.read("half"))];
+      for (const [i, value] of values.entries()) expect(value / want[i]).toBeCloseTo(1, 6);
+      expect([...toFloat32(await file.read("half", { from: 1, to: 2 }))]).toEqual([-2]);
+    }
+  });
+
   test("a tensor that is not there is asked for by name", async () => {
     const file = await openTensorFile(bytesSource(fixture("mixed.safetensors"), "mixed.safetensors"));
     await expect(file.read("q")).rejects.toThrow("There is no tensor q; the file has ");
@@ -153,6 +181,70 @@ describe("npy and npz", () => {
       message: expect.stringContaining("Structured arrays"),
     });
   });
+  test("an object array inside an npz is refused by its name", async () => {
+    const bytes = zipSync(
+      {
+        "q.npy": encodeNpy({ dtype: "F32", shape: [1], data: new Float32Array(1) }),
+        "notes.npy": fixture("object.npy"),
+      },
+      { level: 0 },
+    );
+    await expect(openTensorFile(bytesSource(bytes, "x.npz"))).rejects.toMatchObject({
+      code: "dtype",
+      message: expect.stringMatching(/^Object arrays .+: notes\.npy in x\.npz$/),
+    });
+  });
+  test("values that begin at an odd position are read right", async () => {
+    // A header one byte longer than NumPy writes it: the values begin at 129.
+    const whole = encodeNpy({ dtype: "F16", shape: [2], data: Uint16Array.of(0x3c00, 0xc000) });
+    const start = whole.length - 4;
+    const odd = Uint8Array.from([...whole.subarray(0, start - 1), 0x20, ...whole.subarray(start - 1)]);
+    odd[8] += 1;
+    expect(start % 2).toBe(0);
+    const file = await openTensorFile(bytesSource(odd, "odd.npy"));
+    expect([...toFloat32(await file.read("odd"))]).toEqual([1, -2]);
+  });
+  test("two arrays of one name, and an encrypted one, are refused", async () => {
+    const twice = encodeNpz({
+      a: { dtype: "U8", shape: [1], data: Uint8Array.of(1) },
+      b: { dtype: "U8", shape: [1], data: Uint8Array.of(2) },
+    });
+    const names = positions(twice, [0x62, 0x2e, 0x6e, 0x70, 0x79]); // "b.npy", in its header and in the directory
+    expect(names.length).toBe(2);
+    for (const at of names) twice[at] = 0x61;
+    await expect(openTensorFile(bytesSource(twice, "x.npz"))).rejects.toThrow(
+      "two entries are named a.npy: x.npz",
+    );
+
+    const locked = encodeNpz({ a: { dtype: "U8", shape: [1], data: Uint8Array.of(1) } });
+    const [directory] = positions(locked, [0x50, 0x4b, 0x01, 0x02]);
+    locked[directory + 8] |= 1;
+    await expect(openTensorFile(bytesSource(locked, "x.npz"))).rejects.toMatchObject({
+      code: "file-encrypted",
+    });
+  });
+  test("a claim that no deflate stream can keep is refused before anything is inflated", async () => {
+    const bytes = fixture("deflated.npz");
+    const [directory] = positions(bytes, [0x50, 0x4b, 0x01, 0x02]);
+    new DataView(bytes.buffer).setUint32(directory + 24, 0x7fff_ffff, true);
+    await expect(openTensorFile(bytesSource(bytes, "bomb.npz"))).rejects.toThrow(
+      /entry c\.npy claims 2147483647 bytes inflated from \d+; no deflate stream holds so much: bomb\.npz$/,
+    );
+  });
+  test("a stream that inflates to more than was announced is given up at once", async () => {
+    const bytes = encodeNpz(
+      { a: { dtype: "U8", shape: [64 << 20], data: new Uint8Array(64 << 20) } },
+      { compress: true },
+    );
+    const [directory] = positions(bytes, [0x50, 0x4b, 0x01, 0x02]);
+    const view = new DataView(bytes.buffer);
+    const honest = view.getUint32(directory + 24, true);
+    view.setUint32(directory + 24, 1000, true);
+    // The array's own header still claims 64 MiB: the contradiction shows when the file is opened.
+    await expect(openTensorFile(bytesSource(bytes, "bomb.npz"))).rejects.toThrow(
+      `Array a should take ${honest} bytes by its header, the zip says 1000: bomb.npz`,
+    );
+  });
   test("a cut array and a cut zip say so", async () => {
     await expect(
       openTensorFile(bytesSource(fixture("fortran.npy").subarray(0, 300), "cut.npy")),
@@ -168,6 +260,18 @@ describe("npy and npz", () => {
       const read = openTensorFile(bytesSource(bytes, name)).then((file) => file.read("c"));
       await expect(read, name).rejects.toMatchObject({ code: "file-corrupt" });
     }
+  });
+});
+
+test("a file that was changed after it was chosen is told as that", async () => {
+  const gone = {
+    size: 100,
+    slice: () => ({ arrayBuffer: () => Promise.reject(new Error("The requested file could not be read")) }),
+  };
+  await expect(openTensorFile(blobSource(gone as unknown as Blob, "q.npz"))).rejects.toMatchObject({
+    code: "file-unreadable",
+    message: expect.stringContaining("changed, moved or removed since it was chosen"),
+    fields: { name: "q.npz", start: 0, end: 12 },
   });
 });
 

@@ -18,14 +18,24 @@ function checkRange(source: { name: string; size: number }, start: number, end: 
   }
 }
 
-/** A browser File or Blob. */
+/** A browser File or Blob. Its `read` may also throw `file-unreadable`: the file was changed since it was chosen. */
 export function blobSource(blob: Blob, name = (blob as File).name ?? "data"): ByteSource {
   return {
     name,
     size: blob.size,
     async read(start, end) {
       checkRange(this, start, end);
-      return new Uint8Array(await blob.slice(start, end).arrayBuffer());
+      try {
+        return new Uint8Array(await blob.slice(start, end).arrayBuffer());
+      } catch (error) {
+        // Browsers give one error for all of these.
+        throw new TesseraError(
+          "file-unreadable",
+          `Bytes ${start} to ${end} could not be read (${(error as Error).message}). The file was changed, moved or removed since it was chosen, or there is no memory for so much at once; choose it again: ${name}`,
+          { name, start, end },
+          { cause: error },
+        );
+      }
     },
   };
 }

@@ -23,8 +23,11 @@ const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
 const MAX_COMMENT = 65_535;
 const MAX32 = 0xffffffff;
-/** Deflate gains at most 1032 to 1, so one chunk never becomes more than 8.5 MB. */
+/** Deflate gains at most 1032 to 1: a larger claim is a lie, and one chunk never becomes more than 8.5 MB. */
+const MOST_GAIN = 1032;
 const INFLATE_CHUNK = 1 << 13;
+/** Where only the beginning of an entry is wanted, so little is inflated at a time. */
+const SMALL_CHUNK = 1 << 9;
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const u64 = (v: DataView, at: number): number => v.getUint32(at, true) + v.getUint32(at + 4, true) * 2 ** 32;
@@ -91,6 +94,12 @@ function parseDirectory(source: ByteSource, bytes: Uint8Array, count: number): Z
       throw corrupt(
         source,
         `entry ${name} uses compression method ${method}; stored and deflate can be read`,
+        at,
+      );
+    if (method === 8 && size > compressed * MOST_GAIN)
+      throw corrupt(
+        source,
+        `entry ${name} claims ${size} bytes inflated from ${compressed}; no deflate stream holds so much`,
         at,
       );
     if (names.has(name)) throw corrupt(source, `two entries are named ${name}`, at);
@@ -165,6 +174,7 @@ export async function readZipEntry(
     const bytes = await source.read(start, start + wanted);
     return verified(source, entry, bytes);
   }
+  const step = wanted < SMALL_CHUNK ? SMALL_CHUNK : INFLATE_CHUNK;
   const pieces: Uint8Array[] = [];
   let got = 0;
   let ended = false;
@@ -176,9 +186,9 @@ export async function readZipEntry(
   for (
     let at = 0;
     at < entry.compressed && got < wanted + (limit < entry.size ? 0 : 1) && !ended;
-    at += INFLATE_CHUNK
+    at += step
   ) {
-    const end = Math.min(at + INFLATE_CHUNK, entry.compressed);
+    const end = Math.min(at + step, entry.compressed);
     const chunk = await source.read(start + at, start + end);
     try {
       inflate.push(chunk, end === entry.compressed);
