@@ -84,6 +84,8 @@ export function fakeClient(): FakeClient {
   return fake;
 }
 
+export const FILE = { kind: "file", blob: new Blob(["x"]), name: "qkv.safetensors" } as const;
+
 export const SETTINGS: Settings = defaults(params);
 
 export const DEVICE: DeviceInfo = {
