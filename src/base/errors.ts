@@ -25,10 +25,17 @@ export interface ErrorRecord {
   stack?: string;
 }
 
-/** Turns anything thrown into a record; unknown errors get the code `internal`, aborts get `cancelled`. */
+/**
+ * Turns anything thrown into a record; unknown errors get the code `internal`, aborts get `cancelled`, and arrays that
+ * the engine could not allocate `out-of-memory`.
+ */
 export function toRecord(error: unknown): ErrorRecord {
   if (error instanceof TesseraError) {
     return { code: error.code, message: error.message, fields: error.fields, stack: error.stack };
+  }
+  if (error instanceof RangeError && /alloc|array length|out of memory/i.test(error.message)) {
+    const message = `There is not enough memory for this (${error.message}). Choose a smaller size, or close other tabs.`;
+    return { code: "out-of-memory", message, fields: {}, stack: error.stack };
   }
   if (error instanceof Error) {
     const code = error.name === "AbortError" ? "cancelled" : "internal";

@@ -15,6 +15,7 @@ interface Toy {
   steps(params: { count: number }, context: TaskContext): Promise<number>;
   untilCancelled(params: null, context: TaskContext): Promise<never>;
   deaf(params: null): Promise<never>;
+  hoard(params: { bytes: number }): Promise<number>;
   give(params: { length: number }): Promise<Float32Array>;
   given(params: null): Promise<number>;
   unsendable(params: null): Promise<unknown>;
@@ -46,6 +47,7 @@ function toy(): Toy {
       });
     },
     deaf: () => new Promise(() => {}),
+    hoard: async ({ bytes }) => new ArrayBuffer(bytes).byteLength,
     async give({ length }) {
       last = new Float32Array(length).fill(3);
       return transfer(last, [last.buffer]);
@@ -55,6 +57,15 @@ function toy(): Toy {
     status: async () => "here",
   };
 }
+
+test("memory that the engine refuses is told as that", async () => {
+  const { client } = connectLocally(toy);
+  await expect(client.call("hoard", { bytes: 2 ** 50 })).rejects.toMatchObject({
+    code: "out-of-memory",
+    message: expect.stringContaining("There is not enough memory for this"),
+  });
+  client.terminate();
+});
 
 test("parameters go, results come back, and nothing stays pending", async () => {
   const { client } = connectLocally(toy);

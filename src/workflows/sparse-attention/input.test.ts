@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { TesseraError } from "../../base/errors";
 import { defaults } from "../../base/params";
 import { encodeSafetensors } from "../../formats/safetensors";
-import { bytesSource } from "../../formats/source";
+import { type ByteSource, bytesSource } from "../../formats/source";
 import type { FileDType } from "../../formats/tensor-data";
-import { openInput, synthFile, synthInput } from "./engine/input";
+import { fromFile, openInput, synthFile, synthInput } from "./engine/input";
 import { DEFAULT_PATTERNS, matchNames } from "./engine/names";
 import { inspect, planTriple, resolveGrid } from "./engine/plan";
 import { synthGrid } from "./engine/synth";
@@ -208,6 +208,56 @@ describe("files", () => {
     await file.head(file.info.triples[0], 0);
     await expect(file.head(file.info.triples[0], 1)).rejects.toThrow(
       "q holds NaN at head 1, token 2, element 5",
+    );
+  });
+  test("of a 20 GB file only the header and the head in hand are read", async () => {
+    // 70 layers of [24, 32768, 64] in BF16, at odd positions: a one-byte tensor stands first.
+    const shape = [24, 32_768, 64];
+    const bytes = shape.reduce((a, b) => a * b, 2);
+    const header: Record<string, object> = { note: { dtype: "U8", shape: [1], data_offsets: [0, 1] } };
+    let end = 1;
+    for (let layer = 0; layer < 70; layer++)
+      for (const role of ["q", "k", "v"]) {
+        header[`layer${layer}.${role}`] = { dtype: "BF16", shape, data_offsets: [end, end + bytes] };
+        end += bytes;
+      }
+    const json = new TextEncoder().encode(JSON.stringify(header));
+    const size = 8 + json.length + end;
+    expect(size).toBeGreaterThan(20e9);
+    let read = 0;
+    const sparse: ByteSource = {
+      name: "big.safetensors",
+      size,
+      async read(start, to) {
+        read += to - start;
+        const out = new Uint8Array(to - start); // zeros, as the file system gives for a hole
+        if (start === 0) new DataView(out.buffer).setUint32(0, json.length, true);
+        if (start === 0 && to > 8) out.set(json.subarray(0, to - 8), 8);
+        if (start === 8) out.set(json.subarray(0, to - 8));
+        return out;
+      },
+    };
+    const file = await openInput(sparse);
+    expect(file.info.triples.length).toBe(70);
+    expect(read).toBeLessThan(2 * json.length);
+    read = 0;
+    const { v } = await file.head(file.info.triples[69], 23);
+    expect(v.length).toBe(32_768 * 64);
+    expect(read).toBe(3 * 32_768 * 64 * 2);
+  });
+  test("what cannot be read by parts and is too large to keep is refused with the way out", async () => {
+    const shape = [8, 1 << 20, 64];
+    const entry = { dtype: "F32" as const, shape, bytes: shape.reduce((a, b) => a * b, 4) };
+    const file = {
+      kind: "npz" as const,
+      name: "big.npz",
+      metadata: {},
+      entries: ["q", "k", "v"].map((name) => ({ ...entry, name })),
+      read: () => Promise.reject(new Error("must not be read")),
+    };
+    const data = fromFile(file, 3 * entry.bytes, "");
+    await expect(data.head(data.info.triples[0], 0)).rejects.toThrow(
+      "q takes 2.0 GiB and must be read whole from an npz file; save it as safetensors, which is read head by head: big.npz",
     );
   });
 });

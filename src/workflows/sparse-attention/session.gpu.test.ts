@@ -282,3 +282,27 @@ test("a device lost in mid-run ends the run with what is done, and frees nothing
   await expect(run).rejects.toMatchObject({ code: "device-lost", fields: { done: 1, total: 3 } });
   expect(kept).toEqual([0]);
 });
+
+test("memory exhausted in mid-run ends the run with what is done; the next one has the room again", async () => {
+  const full = await openGpu(source);
+  const pop = full.device.popErrorScope.bind(full.device);
+  const { context: watched } = context();
+  const kept: number[] = [];
+  const run = analyse(full, synthInput(small), settings, [], watched, (r) => {
+    kept.push(r.result.head);
+    // From here on the card is full: nothing of the pool is left, and nothing new is given.
+    full.pool.trim();
+    full.device.popErrorScope = async () => (await pop()) ?? ({ message: "no memory" } as GPUError);
+  });
+  await expect(run).rejects.toMatchObject({
+    code: "out-of-memory",
+    message: expect.stringMatching(/the device has no room for another .+ Choose a smaller size/),
+    fields: { done: 1, total: 3, asked: expect.any(Number) },
+  });
+  expect(kept).toEqual([0]);
+  expect(full.pool.stats().liveBuffers).toBe(0);
+  full.device.popErrorScope = pop;
+  const { heads } = await analyse(full, synthInput(small), settings, [], watched, () => {});
+  expect(heads.map((h) => h.head)).toEqual([0, 1, 2]);
+  full.close();
+});
