@@ -1,22 +1,25 @@
-// The part of `npm test` that needs a GPU: Dawn in Node, Chromium, Firefox, and the size of the first bundle.
-// Types, lint, tidy and unit tests ran before it. Its last lines say what ran where.
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
+// The part of `npm test` that needs a GPU or a browser: the size of the first load, the GPU suite on Dawn in Node, the
+// op records in Chromium and Firefox, and the app's own browser tests. Its last lines say what ran where.
+//   node src/cli/run.mjs e2e/main.ts [lane [words for Vitest]]
 import { build, preview } from "vite";
 import type { CheckReport } from "../src/check/protocol";
 import { openNodeGpu } from "../src/cli/node-gpu";
+import { requestDevice } from "../src/gpu/gate";
+import { firstLoad } from "./bundle";
 import { chromiumReport, firefoxReport } from "./lanes";
+import { nodePromise, opPromise } from "./promise";
+import { canInstall } from "./setup";
+import { runSuite, total } from "./suite";
 import { findTools } from "./tools";
 
-const FIRST_LOAD_BYTES = 250 * 1024;
-const only = process.argv[2]; // one lane by name, for work on that lane
+const [only, ...words] = process.argv.slice(2); // one lane by name, for work on that lane
 const lines: string[] = [];
 let passed = 0;
 let failed = 0;
 
 async function lane(name: string, run: () => Promise<void>): Promise<void> {
   if (only && only !== name) return;
+  process.stdout.write(`lane ${name}\n`);
   try {
     await run();
   } catch (error) {
@@ -25,28 +28,23 @@ async function lane(name: string, run: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Counts one adapter; what was promised but did not run counts as failed. */
-function tell(
-  name: string,
-  adapter: string,
-  features: readonly string[],
-  ran: number,
-  promised: number,
-  good: number,
-) {
+/** Counts one set of tests; what was promised but did not run counts as failed. */
+function tell(name: string, what: string, kind: string, ran: number, promised: number, good: number): void {
   passed += good;
   failed += promised > 0 ? Math.max(promised, ran) - good : 1;
-  lines.push(
-    `${name}: ${adapter} [${features.join(", ")}] ran ${ran} of ${promised} GPU tests, ${good} passed`,
-  );
+  lines.push(`${name}: ${what} ran ${ran} of ${promised} ${kind}, ${good} passed`);
 }
+
+const named = (adapter: string, features: Iterable<string>): string =>
+  `${adapter} [${[...features].sort().join(", ")}]`;
 
 function tellReport(name: string, report: CheckReport, expected: RegExp): void {
   for (const bad of report.outcomes.filter((one) => !one.passed)) {
     process.stdout.write(`${name}: ${bad.op} ${bad.check} ${bad.case}: ${bad.message ?? "over the bound"}\n`);
   }
-  const { adapter } = report;
-  tell(name, adapter.name, adapter.features, report.ran, report.expected, report.passed);
+  const { adapter, ran, passed: good } = report;
+  const promised = opPromise(adapter.features);
+  tell(name, named(adapter.name, adapter.features), "GPU tests", ran, promised, good);
   if (adapter.software && !expected.test(`${adapter.name} ${adapter.description}`)) {
     throw new Error(`another software adapter than expected: ${adapter.name}`);
   }
@@ -54,70 +52,50 @@ function tellReport(name: string, report: CheckReport, expected: RegExp): void {
 
 async function dawn(): Promise<void> {
   const { gpu, description } = await openNodeGpu();
-  const adapter = await gpu.requestAdapter();
-  mkdirSync("e2e/output", { recursive: true });
-  const out = "e2e/output/dawn.json";
-  try {
-    const args = [
-      "node_modules/vitest/vitest.mjs",
-      "run",
-      ".gpu.test.",
-      "--reporter=default",
-      "--reporter=json",
-    ];
-    execFileSync(process.execPath, [...args, `--outputFile.json=${out}`], { stdio: "inherit" });
-  } catch {
-    // The counts of the report file say what failed.
-  }
-  const sums = JSON.parse(readFileSync(out, "utf8")) as {
-    numTotalTests: number;
-    numPassedTests: number;
-    numFailedTests: number;
-  };
-  const ran = sums.numPassedTests + sums.numFailedTests;
-  tell("dawn", description, [...(adapter?.features ?? [])], ran, sums.numTotalTests, sums.numPassedTests);
+  const { device, adapter } = await requestDevice(gpu);
+  device.destroy();
+  const { features } = adapter;
+  const counts = await runSuite("dawn", [".gpu.test.", ...words]);
+  const sum = total(counts);
+  const ran = sum.passed + sum.failed;
+  tell("dawn", named(description, features), "GPU tests", ran, nodePromise(features, counts), sum.passed);
 }
 
-/** The entry and everything it imports at once: its size, and that no compute code is in it. */
-async function bundle(): Promise<void> {
-  type Chunk = { file: string; isEntry?: boolean; imports?: string[]; css?: string[] };
-  const manifest = JSON.parse(readFileSync("dist/.vite/manifest.json", "utf8")) as Record<string, Chunk>;
-  const seen = new Set<string>();
-  const visit = (key: string): void => {
-    if (seen.has(key)) return;
-    seen.add(key);
-    for (const next of manifest[key].imports ?? []) visit(next);
-  };
-  for (const [key, chunk] of Object.entries(manifest)) if (chunk.isEntry) visit(key);
-  const chunks = [...seen].map((key) => manifest[key]);
-  const files = [...new Set(chunks.flatMap((chunk) => [chunk.file, ...(chunk.css ?? [])]))];
-  const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(`dist/${file}`)).length, 0);
-  const compute = files.filter((file) =>
-    /createComputePipeline|@compute/.test(readFileSync(`dist/${file}`, "utf8")),
-  );
-  lines.push(`bundle: first load ${(bytes / 1024).toFixed(1)} KB gzip of 250`);
-  if (bytes > FIRST_LOAD_BYTES)
-    throw new Error(`first load is ${bytes} bytes gzip, at most ${FIRST_LOAD_BYTES}`);
-  if (compute.length > 0) throw new Error(`GPU code in the first load: ${compute.join(", ")}`);
-  passed += 1;
+/** The app's tests in one browser; a skipped test is one that did not run. */
+async function browserTests(name: string, filter: readonly string[]): Promise<void> {
+  const config = ["--config", "e2e/vitest.config.ts"];
+  const sum = total(await runSuite(name, [...config, ...filter, ...words], { TESSERA_APP: url }));
+  const ran = sum.passed + sum.failed;
+  tell(name, "the app", "browser tests", ran, ran + sum.left, sum.passed);
 }
 
+// Where set-up installs browsers both must be there; elsewhere one will do, and the other is told.
 const tools = findTools();
 await build({ logLevel: "error" });
 const server = await preview({ logLevel: "error", preview: { port: 0, host: "127.0.0.1" } });
 const address = server.httpServer.address();
 const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : address}/`;
 
-await lane("bundle", bundle);
+await lane("bundle", async () => {
+  lines.push(`bundle: ${firstLoad()}`);
+  passed += 1;
+});
 await lane("dawn", dawn);
-await lane("chromium", async () => {
-  if (!tools.chromium) throw new Error("no Chromium, Chrome or Edge here: install one");
-  tellReport("chromium", await chromiumReport(tools.chromium, url), /swiftshader/i);
-});
-await lane("firefox", async () => {
-  if (!tools.firefox) throw new Error("no Firefox here: install it");
-  tellReport("firefox", await firefoxReport(tools.firefox, url, tools.lavapipe), /llvmpipe|lavapipe/i);
-});
+if (tools.chromium || !tools.firefox || canInstall()) {
+  await lane("chromium", async () => {
+    if (!tools.chromium) throw new Error("no Chromium, Chrome or Edge here: install one");
+    tellReport("chromium", await chromiumReport(tools.chromium, url), /swiftshader/i);
+  });
+  await lane("app", () => browserTests("app", ["--exclude", "**/*.firefox.e2e.ts"]));
+} else
+  lines.push("chromium, app: NOT RUN, no Chromium, Chrome or Edge here: install one to test in it as well");
+if (tools.firefox || !tools.chromium || canInstall()) {
+  await lane("firefox", async () => {
+    if (!tools.firefox) throw new Error("no Firefox here: install it");
+    tellReport("firefox", await firefoxReport(tools.firefox, url, tools.lavapipe), /llvmpipe|lavapipe/i);
+  });
+  await lane("app-firefox", () => browserTests("app-firefox", [".firefox.e2e."]));
+} else lines.push("firefox, app-firefox: NOT RUN, no Firefox here: install it to test in it as well");
 
 for (const line of lines) process.stdout.write(`${line}\n`);
 process.stdout.write(`${passed} passed, ${failed} failed\n`);

@@ -23,8 +23,8 @@ export function setUp(print: (line: string) => void): Tools {
   return tools;
 }
 
-/** Root on a system that has apt. */
-function canInstall(): boolean {
+/** Root on a system that has apt: what is missing can be installed from here. */
+export function canInstall(): boolean {
   return process.platform === "linux" && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
 }
 
