@@ -17,7 +17,7 @@ fn team_sum(x: f32) -> f32 {
 fn tile_of(base: u32, first: u32, end: u32, slots: u32) -> TileAt {
   return (base + min(first + quad_lane, end - 1u) * slots) * p.d4;
 }
-fn tile_at(base: u32, first: u32, end: u32) -> TileAt { return tile_of(base, first, end, SLOTS); }
+fn tile_at(base: u32, first: u32, end: u32) -> TileAt { return tile_of(base, first, end, row_step()); }
 fn spread(x: vec4f) -> mat4x4f {
   return mat4x4f(quadBroadcast(x, 0u), quadBroadcast(x, 1u), quadBroadcast(x, 2u), quadBroadcast(x, 3u));
 }

@@ -12,7 +12,7 @@ fn team_sum(x: f32) -> f32 { return x; }
 fn tile_of(base: u32, first: u32, end: u32, slots: u32) -> TileAt {
   return (vec4u(base) + min(vec4u(first) + vec4u(0u, 1u, 2u, 3u), vec4u(end - 1u)) * slots) * p.d4;
 }
-fn tile_at(base: u32, first: u32, end: u32) -> TileAt { return tile_of(base, first, end, SLOTS); }
+fn tile_at(base: u32, first: u32, end: u32) -> TileAt { return tile_of(base, first, end, row_step()); }
 /// Columns are the four rows; components are the numbers 4c … 4c + 3.
 fn a_tile(at: TileAt, c: u32) -> mat4x4f {
   return mat4x4f(vec4f(stream_a[at.x + c]), vec4f(stream_a[at.y + c]),

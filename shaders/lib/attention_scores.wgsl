@@ -32,7 +32,7 @@ fn begin(head: u32, first_row: u32) {
   key_base = k_row(head);
   row_top = vec4f(LOWEST);
   row_sum = vec4f();
-  let at = (vec4u(q_row(head)) + min(vec4u(first_row) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u)) * SLOTS) * p.d4;
+  let at = (vec4u(q_row(head)) + min(vec4u(first_row) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u)) * row_step()) * p.d4;
   for (var c = 0u; c < p.d4; c++) {
     q_tile[c] = p.scale * mat4x4f(vec4f(q[at.x + c]), vec4f(q[at.y + c]), vec4f(q[at.z + c]), vec4f(q[at.w + c]));
   }

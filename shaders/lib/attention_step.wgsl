@@ -32,9 +32,9 @@ fn online_weights(s: Scores) -> Scores {
 
 /// o += Σ weight · value over keys j … j + STEP - 1.
 fn add_values(w: Scores, j: u32, end: u32) {
-  let at = tile_at(key_base + V_SHIFT, j, end);
+  let at = tile_at(key_base + value_shift(), j, end);
   if (WIDE) {
-    let next = tile_at(key_base + V_SHIFT, j + 4u, end);
+    let next = tile_at(key_base + value_shift(), j + 4u, end);
     for (var c = 0u; c < p.d4; c++) { o_tile[c] += b_tile(at, c) * w.a + b_tile(next, c) * w.b; }
   } else {
     for (var c = 0u; c < p.d4; c++) { o_tile[c] += b_tile(at, c) * w.a; }
@@ -55,7 +55,7 @@ fn finish(head: u32) {
     let row = row_first + i;
     if (row >= p.lq) { break; }
     lse[head * p.lq + row] = log_sum[i];
-    let at = o_row(head) + row * HEADS;
+    let at = o_row(head) + row * o_step();
     for (var c = 0u; c < p.d4; c++) { o[at * p.d4 + c] = vec4<T>(o_tile[c][i] * inverse[i]); }
   }
 }

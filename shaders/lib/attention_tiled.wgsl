@@ -27,7 +27,7 @@ fn begin(head: u32, first_row: u32, lane: u32) {
   key_base = k_row(head);
   row_top = vec4f(LOWEST);
   row_sum = vec4f();
-  q_at = (vec4u(q_row(head)) + min(vec4u(row_first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u)) * SLOTS) * p.d4;
+  q_at = (vec4u(q_row(head)) + min(vec4u(row_first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u)) * row_step()) * p.d4;
 }
 
 /// Keys are stored turned by key / 4, so that the eight readers of a column hit different banks.
@@ -48,7 +48,7 @@ fn load_keys(j: u32, end: u32, span: u32) {
   for (var i = me; i < span * p.d4; i += LANES) {
     let key = i / p.d4;
     let c = i - key * p.d4;
-    tile[key * p.d4 + turned(c, key)] = vec4f(stream_a[(key_base + min(j + key, end - 1u) * SLOTS) * p.d4 + c]);
+    tile[key * p.d4 + turned(c, key)] = vec4f(stream_a[(key_base + min(j + key, end - 1u) * row_step()) * p.d4 + c]);
   }
   workgroupBarrier();
 }

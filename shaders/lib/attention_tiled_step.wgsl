@@ -17,7 +17,7 @@ fn top_of(row: u32, count: u32) -> f32 {
 fn load_values(j: u32, end: u32, span: u32) {
   for (var i = me; i < span * p.d4; i += LANES) {
     let key = i / p.d4;
-    tile[i] = vec4f(stream_b[(key_base + V_SHIFT + min(j + key, end - 1u) * SLOTS) * p.d4 + i - key * p.d4]);
+    tile[i] = vec4f(stream_b[(key_base + value_shift() + min(j + key, end - 1u) * row_step()) * p.d4 + i - key * p.d4]);
   }
   workgroupBarrier();
 }
@@ -76,7 +76,7 @@ fn finish(head: u32) {
     let row = row_first + r;
     if (row >= p.lq) { break; }
     if (tx == 0u) { lse[head * p.lq + row] = log_sum[r]; }
-    let at = o_row(head) + row * HEADS;
+    let at = o_row(head) + row * o_step();
     for (var i = 0u; i < (D + 31u) / 32u; i++) {
       let c = tx + 8u * i;
       if (c < p.d4) { o[at * p.d4 + c] = vec4<T>(o_tile[i][r] * inverse[r]); }

@@ -9,7 +9,10 @@ alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const LANES: u32 = 16u;
 
-struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32 }
+struct Params {
+  first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32,
+  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, // lib/attention_layout_packed
+}
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
 @group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k

@@ -9,11 +9,14 @@ alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const LANES: u32 = 16u;
 const CAUSAL: bool = false; // row i sees keys up to i + lk - lq
-const PACKED: bool = false; // values' gradient goes behind that of the keys, into dk
 const LOG2E: f32 = 1.4426950408889634;
 const LN2: f32 = 0.6931471805599453;
 
-struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32 }
+struct Params {
+  first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32,
+  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, // lib/attention_layout_packed
+  packed: u32, // 1: the gradient of values goes behind that of keys, into dk
+}
 
 @group(0) @binding(0) var<storage, read> stream_a: array<vec4<T>>; // q
 @group(0) @binding(1) var<storage, read> stream_b: array<vec4<T>>; // dy
@@ -37,19 +40,19 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   if (group >= p.groups) { return; }
   load_begin();
   let per_head = (p.lk + 4u * LANES - 1u) / (4u * LANES);
-  let head = group / per_head * GROUP; // the first query head of those that share this key head
+  let head = group / per_head * p.group; // the first query head of those that share this key head
   let first = (group % per_head) * 4u * LANES;
   let key = first + 4u * lane;
   let token = min(vec4u(key) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lk - 1u));
-  let at = (vec4u(k_row(head)) + token * SLOTS) * p.d4;
-  let value_at = at + vec4u(V_SHIFT * p.d4);
+  let at = (vec4u(k_row(head)) + token * row_step()) * p.d4;
+  let value_at = at + vec4u(value_shift() * p.d4);
   for (var c = 0u; c < p.d4; c++) {
     k_tile[c] = p.scale * mat4x4f(vec4f(k[at.x + c]), vec4f(k[at.y + c]), vec4f(k[at.z + c]), vec4f(k[at.w + c]));
     v_tile[c] = mat4x4f(vec4f(v[value_at.x + c]), vec4f(v[value_at.y + c]), vec4f(v[value_at.z + c]), vec4f(v[value_at.w + c]));
   }
   var start = 0u;
   if (CAUSAL) { start = max(first, p.lk - p.lq) - (p.lk - p.lq); } // earlier rows see none of these keys
-  for (var h = head; h < head + GROUP; h++) {
+  for (var h = head; h < head + p.group; h++) {
     for (var i = start; i < p.lq; i += 4u) { absorb(h, i, key); }
   }
   let back = p.scale * LN2; // p.scale carries log2 e
@@ -57,7 +60,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     if (key + i >= p.lk) { break; }
     for (var c = 0u; c < p.d4; c++) {
       dk[at[i] + c] = vec4<T>(dk_tile[c][i] * back);
-      if (PACKED) { dk[value_at[i] + c] = vec4<T>(dv_tile[c][i]); } else { dv[at[i] + c] = vec4<T>(dv_tile[c][i]); }
+      if (p.packed == 1u) { dk[value_at[i] + c] = vec4<T>(dv_tile[c][i]); } else { dv[at[i] + c] = vec4<T>(dv_tile[c][i]); }
     }
   }
 }
@@ -65,7 +68,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
 /// Adds what the query rows i … i + 3 give. Tiles of weights have keys as columns and query rows as components.
 fn absorb(head: u32, i: u32, key: u32) {
   let at = tile_at(q_row(head), i, p.lq);
-  let dy_at = tile_of(o_row(head), i, p.lq, HEADS);
+  let dy_at = tile_of(o_row(head), i, p.lq, o_step());
   let row = vec4u(i) + vec4u(0u, 1u, 2u, 3u);
   let term = vec4u(head * p.lq) + min(row, vec4u(p.lq - 1u));
   let top = vec4f(lse[term.x], lse[term.y], lse[term.z], lse[term.w]) * LOG2E;

@@ -8,7 +8,10 @@ alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const LANES: u32 = 16u;
 
-struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32 }
+struct Params {
+  first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32,
+  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, // lib/attention_layout_packed
+}
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
 @group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k
@@ -35,7 +38,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let rows = vec4u(head * p.lq) + token;
   row_top = vec4f(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]) * LOG2E;
   let shift = vec4f(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
-  let at = (vec4u(o_row(head)) + token * HEADS) * p.d4;
+  let at = (vec4u(o_row(head)) + token * o_step()) * p.d4;
   for (var c = 0u; c < p.d4; c++) {
     dy_tile[c] = mat4x4f(vec4f(dy[at.x + c]), vec4f(dy[at.y + c]), vec4f(dy[at.z + c]), vec4f(dy[at.w + c]));
   }
@@ -49,7 +52,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let back = p.scale * LN2; // p.scale carries log2 e
   for (var i = 0u; i < 4u; i++) {
     if (row_first + i >= p.lq) { break; }
-    let to = (q_row(head) + (row_first + i) * SLOTS) * p.d4;
+    let to = (q_row(head) + (row_first + i) * row_step()) * p.d4;
     for (var c = 0u; c < p.d4; c++) { dq[to + c] = vec4<T>(dq_tile[c][i] * back); }
   }
 }
@@ -57,7 +60,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
 /// Adds what the keys j … j + 3 give, of weights `w` (columns are query rows).
 fn absorb(w: mat4x4f, shift: vec4f, j: u32, end: u32) {
   let at = tile_at(key_base, j, end);
-  let value_at = tile_at(key_base + V_SHIFT, j, end);
+  let value_at = tile_at(key_base + value_shift(), j, end);
   var dw = mat4x4f();
   for (var c = 0u; c < p.d4; c++) { dw += transpose(b_tile(value_at, c)) * dy_tile[c]; }
   let ds = mat4x4f(w[0] * (dw[0] - shift.x), w[1] * (dw[1] - shift.y), w[2] * (dw[2] - shift.z), w[3] * (dw[3] - shift.w));

@@ -2,10 +2,9 @@
 // Reads dy, y [rows, D] as they lie, dlse [H, lq]; writes delta [H, lq]. One invocation = one row.
 #import lib/grid
 alias T = f32;
-const HEADS: u32 = 1u; // heads side by side in a row of dy and y
 const LANES: u32 = 64u;
 
-struct Params { first_group: u32, groups: u32, rows: u32, lq: u32, d4: u32 }
+struct Params { first_group: u32, groups: u32, rows: u32, lq: u32, d4: u32, heads: u32 } // heads side by side in a row
 
 @group(0) @binding(0) var<storage, read> dy: array<vec4<T>>;
 @group(0) @binding(1) var<storage, read> y: array<vec4<T>>;
@@ -21,7 +20,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   if (group >= p.groups || row >= p.rows) { return; }
   var sum = vec4f();
   for (var c = 0u; c < p.d4; c++) { sum += vec4f(dy[row * p.d4 + c]) * vec4f(y[row * p.d4 + c]); }
-  let head = row / (p.lq * HEADS) * HEADS + row % HEADS;
-  let at = head * p.lq + row / HEADS % p.lq;
+  let head = row / (p.lq * p.heads) * p.heads + row % p.heads;
+  let at = head * p.lq + row / p.heads % p.lq;
   delta[at] = dot(sum, vec4f(1.0)) - dlse[at];
 }

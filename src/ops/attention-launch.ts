@@ -20,29 +20,38 @@ const backwardKv: KernelSource = { file: "ops/attention_backward_kv.wgsl", text:
 /** Rows of queries (of keys in the gradient) that one workgroup takes: 16 invocations of four. */
 const GROUP_ROWS = 64;
 
-/** Sizes, and the constants of lib/attention_layout where heads do not lie one after the other. */
-export interface AttentionPlan {
-  /** Query heads of the whole batch, and how many of them share a key head. */
+/** Where heads lie: see lib/attention_layout_packed. */
+export interface HeadLayout {
   heads: number;
   group: number;
+  slots: number;
+  k_slot: number;
+  v_shift: number;
+}
+
+/** Heads one after the other. */
+export const APART: HeadLayout = { heads: 1, group: 1, slots: 1, k_slot: 0, v_shift: 0 };
+
+export interface AttentionPlan {
+  /** Query heads of the whole batch. */
+  heads: number;
   lq: number;
   lk: number;
   d: number;
   scale: number;
   causal: boolean;
-  layout: Readonly<Record<string, number>>;
-  /** Tells layouts apart for tuning. */
-  layoutClass: string;
+  layout: HeadLayout;
 }
 
 type Recorder = Pick<LaunchContext<unknown>, "gpu" | "dispatch" | "temp">;
 
-function settings(q: Tensor, { heads, lq, lk, d, scale, causal, layout, layoutClass }: AttentionPlan) {
+function settings(q: Tensor, { heads, lq, lk, d, scale, causal, layout }: AttentionPlan) {
   return {
     types: { T: q.dtype },
-    constants: { D: roomFor(d), CAUSAL: causal ? 1 : 0, ...layout },
-    uniforms: { lq, lk, d4: d / 4, scale: scale * Math.LOG2E },
-    shapeClass: `${q.dtype} ${heads > 1 ? "heads" : "head"} ${lengthClass(lq)}x${lengthClass(lk)}x${d}${causal ? " causal" : ""}${layoutClass}`,
+    constants: { D: roomFor(d), CAUSAL: causal ? 1 : 0 },
+    imports: { "lib/attention_layout": "lib/attention_layout_packed" },
+    uniforms: { lq, lk, d4: d / 4, scale: scale * Math.LOG2E, ...layout },
+    shapeClass: `${q.dtype} ${heads > 1 ? "heads" : "head"} ${lengthClass(lq)}x${lengthClass(lk)}x${d}${causal ? " causal" : ""}${layout.slots > 1 ? " packed" : ""}`,
   };
 }
 
@@ -53,12 +62,13 @@ export function recordAttention(
   tensors: { q: Tensor; k: Tensor; v: Tensor; o: Tensor; lse: Tensor },
 ): void {
   const { q, k, v, o, lse } = tensors;
-  const { types, constants, uniforms, shapeClass } = settings(q, plan);
+  const { types, constants, imports, uniforms, shapeClass } = settings(q, plan);
+  const options = { types, constants, imports };
   const groups = plan.heads * Math.ceil(plan.lq / GROUP_ROWS);
   dispatch({
     variants: [
-      ...attentionVariants(gpu, forward, { types, constants }, groups, uniforms),
-      { name: "tiled", kernel: kernel(tiled, { types, constants }), groups, uniforms },
+      ...attentionVariants(gpu, forward, options, groups, uniforms),
+      { name: "tiled", kernel: kernel(tiled, options), groups, uniforms },
     ],
     bindings: [q, k, v, o, lse],
     work: 4 * plan.heads * plan.lq * plan.lk * plan.d,
@@ -73,18 +83,18 @@ export function recordAttentionBackward(
   tensors: Record<"dy" | "dlse" | "q" | "k" | "v" | "o" | "lse" | "dq" | "dk", Tensor> & { dv?: Tensor },
 ): void {
   const { dy, dlse, q, k, v, o, lse, dq, dk, dv } = tensors;
-  const { heads, group, lq, lk, d, layout } = plan;
-  const { types, constants, uniforms, shapeClass } = settings(q, plan);
-  const options = { types, constants };
+  const { heads, lq, lk, d, layout } = plan;
+  const { types, constants, imports, uniforms, shapeClass } = settings(q, plan);
+  const options = { types, constants, imports };
   const rows = heads * lq;
   const shift = temp(lse.shape);
   dispatch({
     variants: [
       {
         name: "rows",
-        kernel: kernel(delta, { types, constants: { HEADS: layout.HEADS ?? 1 } }),
+        kernel: kernel(delta, { types }),
         groups: Math.ceil(rows / 64),
-        uniforms: { rows, lq, d4: d / 4 },
+        uniforms: { rows, lq, d4: d / 4, heads: layout.heads },
       },
     ],
     bindings: [dy, o, dlse, shift],
@@ -101,9 +111,9 @@ export function recordAttentionBackward(
     variants: attentionVariants(
       gpu,
       backwardKv,
-      { types, constants: { ...constants, PACKED: dv ? 0 : 1 } },
-      (heads / group) * Math.ceil(lk / GROUP_ROWS),
-      uniforms,
+      options,
+      (heads / layout.group) * Math.ceil(lk / GROUP_ROWS),
+      { ...uniforms, packed: dv ? 0 : 1 },
     ),
     bindings: [q, dy, k, v, lse, shift, dk, dv ?? temp([4], q.dtype)],
     work: 8 * rows * lk * d,

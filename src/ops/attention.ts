@@ -3,7 +3,7 @@
 import { TesseraError } from "../base/errors";
 import { formatShape, sameShape } from "../tensor/shape";
 import { type Tensor, type TensorSpec, zeros } from "../tensor/tensor";
-import { type AttentionPlan, recordAttention, recordAttentionBackward } from "./attention-launch";
+import { APART, type AttentionPlan, recordAttention, recordAttentionBackward } from "./attention-launch";
 import {
   type AttentionAttrs,
   attentionBackwardReference,
@@ -60,10 +60,8 @@ export function expectAttention(
 /** Heads one after the other. */
 const planOf = (q: Tensor, k: Tensor, attrs: AttentionAttrs): AttentionPlan => ({
   ...attentionSizes(q, k, attrs),
-  group: 1,
   causal: attrs.causal ?? false,
-  layout: {},
-  layoutClass: "",
+  layout: APART,
 });
 
 export const attentionOp = defineOp<AttentionAttrs>({
