@@ -1,12 +1,10 @@
 // Batch offsets and epilogue shared by the matmul kernels: c = act(scale·op(a)·op(b) + bias) + residual.
-// The importing file declares the uniform `p`, with at least batch, a_batch, b_batch, m, n and scale.
+// The importing file declares the uniform `p`, with at least batch, a_batch, b_batch, m, n, scale, activation (none, relu,
+// gelu, gelu-tanh, quick-gelu, silu), use_bias and use_residual: uniforms, so that one kernel serves all epilogues.
 #import lib/grid
 #import lib/activation
 alias T = f32;
 alias R = f32; // element of c: T, or f32 for the partial sums of a split
-const ACTIVATION: u32 = 0u; // none, relu, gelu, gelu-tanh, quick-gelu, silu
-const HAS_BIAS: bool = false;
-const HAS_RESIDUAL: bool = false;
 
 @group(0) @binding(2) var<storage, read> bias: array<T>;
 @group(0) @binding(3) var<storage, read> residual: array<T>;
@@ -25,7 +23,7 @@ fn batch_offsets(index: u32) -> vec2u {
 }
 
 fn activate(x: f32) -> f32 {
-  switch (ACTIVATION) {
+  switch (p.activation) {
     case 1u: { return relu(x); }
     case 2u: { return gelu_exact(x); }
     case 3u: { return gelu_tanh(x); }
@@ -37,9 +35,9 @@ fn activate(x: f32) -> f32 {
 
 fn finish(sum: f32, at: u32, col: u32) -> f32 {
   var value = sum * p.scale;
-  if (HAS_BIAS) { value += f32(bias[col]); }
+  if (p.use_bias != 0u) { value += f32(bias[col]); }
   value = activate(value);
-  if (HAS_RESIDUAL) { value += f32(residual[at]); }
+  if (p.use_residual != 0u) { value += f32(residual[at]); }
   return value;
 }
 

@@ -12,6 +12,9 @@ struct Params {
   m: u32,
   n: u32,
   splits: u32,
+  activation: u32, // see lib/matmul_epilogue
+  use_bias: u32,
+  use_residual: u32,
   scale: f32,
 }
 

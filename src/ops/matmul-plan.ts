@@ -1,6 +1,5 @@
 // Plans one matrix product for the device: padding, batch strides, split of a long inner axis, eligible kernels.
 import finishText from "../../shaders/ops/matmul_finish.wgsl?raw";
-import quadText from "../../shaders/ops/matmul_quad.wgsl?raw";
 import reg4Text from "../../shaders/ops/matmul_reg4.wgsl?raw";
 import reg8Text from "../../shaders/ops/matmul_reg8.wgsl?raw";
 import reg16Text from "../../shaders/ops/matmul_reg16.wgsl?raw";
@@ -28,8 +27,8 @@ export interface MatmulAttrs {
   scale?: number;
 }
 
-/** All variants, slowest machine first; which of them are tried depends on the shape and on the device's features. */
-export const MATMUL_VARIANTS = ["reg4", "reg8", "reg16", "quad", "tile64", "tile128"] as const;
+/** All variants, from small tiles to large ones; which of them are tried depends on the shape. */
+export const MATMUL_VARIANTS = ["reg4", "reg8", "reg16", "tile64", "tile128"] as const;
 type VariantName = (typeof MATMUL_VARIANTS)[number];
 
 interface Form {
@@ -44,7 +43,6 @@ const FORMS: Readonly<Record<VariantName, Form>> = {
   reg4: { source: { file: "ops/matmul_reg4.wgsl", text: reg4Text }, rows: 4, cols: 4, workers: 64 },
   reg8: { source: { file: "ops/matmul_reg8.wgsl", text: reg8Text }, rows: 8, cols: 8, workers: 32 },
   reg16: { source: { file: "ops/matmul_reg16.wgsl", text: reg16Text }, rows: 16, cols: 16, workers: 16 },
-  quad: { source: { file: "ops/matmul_quad.wgsl", text: quadText }, rows: 16, cols: 16, workers: 8 },
   tile64: { source: { file: "ops/matmul_tile64.wgsl", text: tile64Text }, rows: 64, cols: 64, workers: 1 },
   tile128: {
     source: { file: "ops/matmul_tile128.wgsl", text: tile128Text },
@@ -125,13 +123,12 @@ const four = (values: readonly number[], filler: number): number[] => [
 ];
 
 /** Kernels whose tiles are not mostly waste at this shape. */
-function eligible(m: number, n: number, work: number, subgroups: boolean): VariantName[] {
+function eligible(m: number, n: number, work: number): VariantName[] {
   const least = Math.min(m, n);
   const names: VariantName[] = ["reg4"];
   if (least > 4) names.push("reg8");
   if (work < WORTH_TUNING) return names;
   if (least > 8) names.push("reg16");
-  if (least > 8 && subgroups) names.push("quad");
   if (least > 16) names.push("tile64");
   if (least > 64) names.push("tile128");
   return names;
@@ -143,7 +140,7 @@ export function launchMatmul(
   sizes: Sizes,
   operands: { a: Tensor; b: Tensor; bias?: Tensor; residual?: Tensor; c: Tensor },
 ): void {
-  const { gpu, attrs, dispatch } = context;
+  const { attrs, dispatch } = context;
   const { bias, residual, c } = operands;
   const { transposeA = false, transposeB = false, activation = "none", scale = 1 } = attrs;
   if (c.size === 0) return;
@@ -179,11 +176,11 @@ export function launchMatmul(
   }
   const target = splits > 1 ? context.temp([splits, count, m, n]) : c;
   const epilogue = {
-    ACTIVATION: ACTIVATIONS.indexOf(activation),
-    HAS_BIAS: bias ? 1 : 0,
-    HAS_RESIDUAL: residual ? 1 : 0,
+    activation: ACTIVATIONS.indexOf(activation),
+    use_bias: bias ? 1 : 0,
+    use_residual: residual ? 1 : 0,
   };
-  const quiet = { ACTIVATION: 0, HAS_BIAS: 0, HAS_RESIDUAL: 0 };
+  const quiet = { activation: 0, use_bias: 0, use_residual: 0 };
   const shape = four(
     merged.map((axis) => axis.n),
     1,
@@ -193,40 +190,19 @@ export function launchMatmul(
       values.map((v) => v / 4),
       0,
     );
-  const common = { batch: shape, m, n, scale: splits > 1 ? 1 : scale };
+  const common = { ...(splits > 1 ? quiet : epilogue), batch: shape, m, n, scale: splits > 1 ? 1 : scale };
   const aBatch = merged.map((axis) => axis.src);
   const bBatch = merged.map((axis) => axis.dst);
-  const constants = { ...(splits > 1 ? quiet : epilogue) };
   const types = { T: c.dtype, R: target.dtype };
 
   const variant = (name: VariantName): Variant => {
     const form = FORMS[name];
     const tiles = Math.ceil(m / form.rows) * Math.ceil(n / form.cols) * count * splits;
     const groups = Math.ceil(tiles / form.workers);
-    if (name === "quad") {
-      return {
-        name,
-        groups,
-        kernel: kernel(form.source, { types, constants }),
-        uniforms: {
-          ...common,
-          a_batch: four(aBatch, 0),
-          b_batch: four(bBatch, 0),
-          k: splits > 1 ? part * 4 : k,
-          a_row: transposeA ? 1 : a.row,
-          a_inner: transposeA ? a.row : 1,
-          b_inner: transposeB ? 1 : b.row,
-          b_col: transposeB ? b.row : 1,
-        },
-      };
-    }
     return {
       name,
       groups,
-      kernel: kernel(form.source, {
-        types,
-        constants: { ...constants, TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 },
-      }),
+      kernel: kernel(form.source, { types, constants: { TURNED: transposeA || transposeB ? 1 : 0 } }),
       uniforms: {
         ...common,
         a_batch: inVec4(aBatch),
@@ -234,12 +210,14 @@ export function launchMatmul(
         k4: part,
         lda: a.row / 4,
         ldb: b.row / 4,
+        transpose_a: transposeA ? 1 : 0,
+        transpose_b: transposeB ? 1 : 0,
       },
     };
   };
 
   const work = 2 * m * n * Math.max(1, k) * count;
-  const names = eligible(m, n, work, gpu.has("subgroups"));
+  const names = eligible(m, n, work);
   // Kernels without bias or residual still have the binding: a read-only operand fills it.
   dispatch({
     variants: names.map(variant),
@@ -252,9 +230,10 @@ export function launchMatmul(
     variants: [
       {
         name: "finish",
-        kernel: kernel(finish, { types: { T: c.dtype, R: c.dtype }, constants: epilogue }),
+        kernel: kernel(finish, { types: { T: c.dtype, R: c.dtype } }),
         groups: Math.ceil((count * m * n) / FINISH_LANES),
         uniforms: {
+          ...epilogue,
           batch: [1, 1, 1, count],
           a_batch: [0, 0, 0, 0],
           b_batch: [0, 0, 0, 0],
