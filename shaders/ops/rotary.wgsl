@@ -2,7 +2,8 @@
 // Angles are exact fractions of a turn in 64-bit fixed point (position times `turn`, modulo one turn), so their error
 // does not grow with the position; sine and cosine are polynomials, because WGSL's own may be off by 2^-11.
 // Reads x [rows, d], position [length, axes], turn [pairs] (high word, low word), writes y. One invocation = one pair
-// (the features that are not rotated are copied by the invocations that follow).
+// (the features that are not rotated are copied by the invocations that follow). A token has `slots` rows, of which the
+// first `turned` are rotated and the others copied: queries and keys of packed rows, and their values.
 #import lib/grid
 #import lib/integer
 #import lib/rotor
@@ -19,6 +20,8 @@ struct Params {
   rows: u32,
   d: u32,
   length: u32,
+  slots: u32,
+  turned: u32,
   axes: u32,
   pairs: u32,
   direction: f32, // 1, or -1 for the reverse rotation
@@ -63,7 +66,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     return;
   }
   let axis = select(0u, 1u, pair >= p.ends.x) + select(0u, 1u, pair >= p.ends.y) + select(0u, 1u, pair >= p.ends.z);
-  var t = angle(position[row % p.length * p.axes + axis], turn[pair]);
+  var t = vec2f(1.0, 0.0);
+  if (row % p.slots < p.turned) { t = angle(position[row / p.slots % p.length * p.axes + axis], turn[pair]); }
   t.y *= p.direction;
   var first = start + 2u * pair;
   var second = first + 1u;

@@ -20,6 +20,11 @@ export interface RotaryAttrs {
   interleaved: boolean;
   /** Rotates back: the inverse, which is also the gradient. */
   inverse?: boolean;
+  /**
+   * Set when a token has several rows, x [..., L, slots, D]: as many of the first are rotated, the others copied. So the
+   * queries and keys of packed rows are rotated where they lie.
+   */
+  turned?: number;
 }
 
 /**
@@ -41,7 +46,12 @@ export function rotaryWords(split: readonly number[], theta = 10_000): Uint32Arr
 export const rotaryTable = (gpu: Gpu, split: readonly number[], theta = 10_000): Tensor =>
   upload(gpu, rotaryWords(split, theta), [split.reduce((a, b) => a + b, 0), 2], "u32");
 
-function check(x: TensorSpec, position: TensorSpec, table: TensorSpec, split: readonly number[]): number {
+function check(
+  x: TensorSpec,
+  position: TensorSpec,
+  table: TensorSpec,
+  { split, turned }: RotaryAttrs,
+): number {
   expectFloat(x, "rotary: x");
   expectIndex(table, "rotary: table");
   if (position.dtype !== "u32" && position.dtype !== "f32")
@@ -53,13 +63,19 @@ function check(x: TensorSpec, position: TensorSpec, table: TensorSpec, split: re
       `rotary: split needs one to three whole numbers above 0, got [${split.join(", ")}]`,
     );
   }
-  if (x.shape.length < 2 || pairs * 2 > (x.shape.at(-1) ?? 0)) {
+  const least = turned === undefined ? 2 : 3;
+  if (x.shape.length < least || pairs * 2 > (x.shape.at(-1) ?? 0)) {
     throw new TesseraError(
       "shape",
       `rotary: split [${split.join(", ")}] rotates ${pairs * 2} features, x is ${formatShape(x.shape)}`,
     );
   }
-  const wanted = [x.shape.at(-2) ?? 0, split.length];
+  if (turned !== undefined && !(Number.isInteger(turned) && turned >= 0 && turned <= x.shape.at(-2)!))
+    throw new TesseraError(
+      "arguments",
+      `rotary: of the ${x.shape.at(-2)} rows of a token ${turned} cannot be rotated, x is ${formatShape(x.shape)}`,
+    );
+  const wanted = [x.shape.at(-least) ?? 0, split.length];
   if (!sameShape(position.shape, wanted))
     throw new TesseraError(
       "shape",
@@ -84,10 +100,11 @@ function sample(
     theta?: number;
     inverse?: boolean;
     noGradient?: string;
+    turned?: number;
   } = {},
 ): Sample<RotaryAttrs> {
-  const { positions, float = false, theta, inverse, noGradient } = more;
-  const length = shape[shape.length - 2];
+  const { positions, float = false, theta, inverse, noGradient, turned } = more;
+  const length = shape[shape.length - (turned === undefined ? 2 : 3)];
   const dtype = float ? "f32" : "u32";
   return {
     name,
@@ -104,7 +121,7 @@ function sample(
         fill: { kind: "values", values: [...rotaryWords(split, theta)] },
       },
     ],
-    attrs: { split, interleaved, inverse },
+    attrs: { split, interleaved, inverse, turned },
     noGradient,
   };
 }
@@ -114,13 +131,14 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
   summary: "pairs (u, v) of x become (u cos t - v sin t, u sin t + v cos t), t = position · frequency",
   inputs: ["x", "position", "table"],
   variants: ["pair"],
-  infer([x, position, table], { split }) {
-    check(x, position, table, split);
+  infer([x, position, table], attrs) {
+    check(x, position, table, attrs);
     return [{ shape: x.shape, dtype: x.dtype }];
   },
-  launch({ inputs: [x, position, table], outputs: [y], attrs: { split, interleaved, inverse }, dispatch }) {
+  launch({ inputs: [x, position, table], outputs: [y], attrs, dispatch }) {
     if (x.size === 0) return;
-    const pairs = check(x, position, table, split);
+    const { split, interleaved, inverse, turned } = attrs;
+    const pairs = check(x, position, table, attrs);
     const d = x.shape.at(-1) ?? 0;
     const rows = x.size / d;
     const ends = [split[0], split[0] + (split[1] ?? pairs), pairs, pairs];
@@ -137,7 +155,9 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
             ends,
             rows,
             d,
-            length: x.shape.at(-2) ?? 0,
+            length: position.shape[0],
+            slots: turned === undefined ? 1 : x.shape.at(-2)!,
+            turned: turned ?? 1,
             axes: split.length,
             pairs,
             direction: inverse ? -1 : 1,
@@ -153,15 +173,17 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
     undefined,
     undefined,
   ],
-  reference: ([x, position, table], { split, interleaved, inverse }) => {
+  reference: ([x, position, table], { split, interleaved, inverse, turned }) => {
     const d = x.shape.at(-1) ?? 0;
-    const length = x.shape.at(-2) ?? 0;
+    const length = position.shape[0];
+    const slots = turned === undefined ? 1 : x.shape.at(-2)!;
     const pairs = table.shape[0];
     const axisOf = split.flatMap((n, axis) => new Array<number>(n).fill(axis));
     const data = x.data.slice();
     for (let row = 0; row < (d ? x.data.length / d : 0); row++) {
+      if (row % slots >= (turned ?? 1)) continue;
       for (let i = 0; i < pairs; i++) {
-        const at = position.data[(row % length) * split.length + axisOf[i]];
+        const at = position.data[(Math.floor(row / slots) % length) * split.length + axisOf[i]];
         // The whole turns drop out in float64: 53 bits of frequency leave 2^-35 turns at position 2^17.
         const turns = at * (table.data[2 * i] / WORD + table.data[2 * i + 1] / WORD / WORD);
         const t = (inverse ? -1 : 1) * (turns - Math.floor(turns)) * 2 * Math.PI;
@@ -190,6 +212,8 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
       float: true,
       positions: [0.5, -1.25, 131_071.5, -70_000, 3, 1e-3],
     }),
+    sample("queries and keys of packed rows", [2, 3, 4, 8], [2, 1], true, { turned: 3 }),
+    sample("several rows, halves", [2, 2, 6], [3], false, { turned: 2 }),
     sample("long", [70_001, 4], [2], false, { noGradient: "size: the small samples cover it" }),
     sample("no tokens", [0, 4], [2], false),
   ],
@@ -229,6 +253,15 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
       ],
       attrs: { split: [], interleaved: true },
       says: "rotary: split needs one to three whole numbers above 0, got []",
+    },
+    {
+      inputs: [
+        { shape: [3, 2, 4], dtype: "f32" },
+        { shape: [3, 1], dtype: "u32" },
+        { shape: [2, 2], dtype: "u32" },
+      ],
+      attrs: { split: [2], interleaved: true, turned: 3 },
+      says: "rotary: of the 2 rows of a token 3 cannot be rotated, x is [3, 2, 4]",
     },
   ],
   bound: {
