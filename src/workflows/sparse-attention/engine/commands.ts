@@ -1,4 +1,5 @@
-// The command line of the laboratory: analyse, curves and measure of a file, and synth of one. It reads and writes through the host only.
+// The command line of the laboratory: analyse, curves and measure of a file, and synth of one; video/ has the commands that
+// train and sample. It reads and writes through the host only.
 import { TesseraError } from "../../../base/errors";
 import { int, text } from "../../../base/params";
 import type { TaskContext } from "../../../base/task";
@@ -14,6 +15,8 @@ import { keepCount } from "./lists";
 import { costWords, inspect, resolveGrid } from "./plan";
 import { measure } from "./timing";
 import { tokenOrder } from "./tokens";
+import { ablateCommand } from "./video/ablate-command";
+import { sampleCommand, trainCommand } from "./video/commands";
 
 const analyseParams = {
   ...params,
@@ -198,4 +201,7 @@ export const commands: Readonly<Record<string, Command>> = {
   curves: curvesCommand,
   measure: measureCommand,
   synth: synthCommand,
+  train: trainCommand,
+  sample: sampleCommand,
+  ablate: ablateCommand,
 };

@@ -1,4 +1,6 @@
 // Trained weights as safetensors: tensors by name, and in the metadata the sizes of the model and how it was trained.
+
+import { crc32 } from "../../../../base/crc32";
 import { TesseraError } from "../../../../base/errors";
 import { decodeHalf, encodeHalf } from "../../../../base/half";
 import { encodeSafetensors, openSafetensors, type TensorToWrite } from "../../../../formats/safetensors";
@@ -21,6 +23,8 @@ export interface Origin {
 }
 
 export interface VideoWeights {
+  /** Checksum of sizes and values: equal for equal weights. */
+  id: string;
   config: VideoConfig;
   values: Map<string, ParameterValues>;
   origin: Origin | null;
@@ -28,7 +32,7 @@ export interface VideoWeights {
 
 /** A whole file. F16 halves the size and rounds to 11 bits. */
 export function encodeWeights(
-  { config, values, origin }: VideoWeights,
+  { config, values, origin }: Omit<VideoWeights, "id">,
   dtype: "F32" | "F16",
 ): Uint8Array<ArrayBuffer> {
   const tensors = [...values].map(([name, { shape, data }]): TensorToWrite => {
@@ -54,19 +58,32 @@ export async function readWeights(source: ByteSource): Promise<VideoWeights> {
       `Weights of ${ARCHITECTURE} are needed, the file says ${architecture}; train some with "job -- sparse-attention train": ${source.name}`,
       { architecture },
     );
-  const config = JSON.parse(text) as VideoConfig;
+  const config = parse<VideoConfig>(source, text);
   modelSpecs(config); // sizes that no model has are told here, before any tensor is read
   const values = new Map<string, ParameterValues>();
+  let sum = crc32(new TextEncoder().encode(text));
   for (const { name } of file.entries) {
     const { dtype, shape, data } = await file.read(name);
     if (dtype !== "F32" && dtype !== "F16")
       throw new TesseraError("weights", `${name}: F32 or F16 is needed, got ${dtype}: ${source.name}`, {
         name,
       });
+    sum = crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), sum);
     values.set(name, {
       shape,
       data: dtype === "F32" ? (data as Float32Array) : decodeHalf(data as Uint16Array, "f16"),
     });
   }
-  return { config, values, origin: origin ? (JSON.parse(origin) as Origin) : null };
+  const id = sum.toString(16).padStart(8, "0");
+  return { id, config, values, origin: origin ? parse<Origin>(source, origin) : null };
+}
+
+function parse<T>(source: ByteSource, text: string): T {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value as T;
+  } catch {
+    // Told below, with the name of the file.
+  }
+  throw new TesseraError("weights", `The metadata of the weights is no JSON object: ${source.name}`);
 }
