@@ -129,7 +129,7 @@ function runLabel({ job }: LabState): string {
 
 function summaryWords({ heads, job, curves, measurement }: LabState): string | undefined {
   if (job.kind === "curves") return `${curves.length} curves`;
-  if (job.kind === "measure") return measurement && `${measurement.times.length} kernels timed`;
+  if (job.kind === "measure") return measurement && `${measurement.times.length} times measured`;
   const summary = summarise(heads);
   if (!summary) return undefined;
   return `${summary.heads} heads, recall ${formatPercent(summary.recall)}, ${sharesWords(summary.kept, summary.skipped)}`;
