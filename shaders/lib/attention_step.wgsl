@@ -2,6 +2,7 @@
 // Imported after a loader and lib/attention_scores; needs stream_b (values), o, lse. `o_tile` starts as zeros.
 /// The running maximum is only moved when it grows by more than this many powers of two: exact, and rarely taken.
 const SLACK: f32 = 8.0;
+const PART_KEYS: u32 = 256u; // a multiple of STEP
 
 var<private> o_tile: array<mat4x4f, D / 4u>; // columns are query rows
 
@@ -41,9 +42,17 @@ fn add_values(w: Scores, j: u32, end: u32) {
   }
 }
 
-/// Online-softmax attention over the keys [start, end).
+/// Online-softmax attention over the keys [start, end). Weights are summed in parts of PART_KEYS and the parts then added:
+/// one running sum over 100,000 keys would lose weights below its last place.
 fn attend(start: u32, end: u32) {
-  for (var j = start; j < end; j += STEP) { add_values(online_weights(scores(j, end)), j, end); }
+  for (var part = start; part < end; part += PART_KEYS) {
+    let before = row_sum;
+    let top = row_top;
+    row_sum = vec4f();
+    let stop = min(part + PART_KEYS, end);
+    for (var j = part; j < stop; j += STEP) { add_values(online_weights(scores(j, end)), j, end); }
+    row_sum += before * exp2(top - row_top);
+  }
 }
 
 /// Writes o = o / sum and the natural log-sum-exp of the rows below lq. A row that saw no key gets zeros and LOWEST.

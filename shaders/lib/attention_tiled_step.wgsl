@@ -39,32 +39,42 @@ fn add_values(span: u32) {
   }
 }
 
-/// Online-softmax attention over the keys [start, end), which must be the same for the whole workgroup.
+/// Online-softmax attention over the keys [start, end), which must be the same for the whole workgroup. Weights are summed
+/// in parts of eight tiles and the parts then added, as in lib/attention_step.
 fn attend(start: u32, end: u32) {
   let span = tile_span();
-  for (var j = start; j < end; j += span) {
-    load_keys(j, end, span);
-    let used = 4u * tx < span;
-    var s = mat4x4f();
-    if (used) {
-      s = tile_scores(j, end);
-      put(s);
-    }
-    workgroupBarrier();
-    let quads = span / 4u;
-    let top = max(row_top, vec4f(top_of(row_at, quads), top_of(row_at + 1u, quads), top_of(row_at + 2u, quads), top_of(row_at + 3u, quads)));
-    let shrink = exp2(row_top - top);
-    row_top = top;
-    row_sum *= shrink;
-    for (var i = 0u; i < (D + 31u) / 32u; i++) {
-      let t = o_tile[i];
-      o_tile[i] = mat4x4f(t[0] * shrink.x, t[1] * shrink.y, t[2] * shrink.z, t[3] * shrink.w);
-    }
-    workgroupBarrier(); // all have read the scores
-    if (used) { put(weigh(s)); }
-    load_values(j, end, span);
-    add_values(span);
+  for (var part = start; part < end; part += 8u * span) {
+    let before = row_sum;
+    let top = row_top;
+    row_sum = vec4f();
+    let stop = min(part + 8u * span, end);
+    for (var j = part; j < stop; j += span) { attend_tile(j, end, span); }
+    row_sum += before * exp2(top - row_top);
   }
+}
+
+fn attend_tile(j: u32, end: u32, span: u32) {
+  load_keys(j, end, span);
+  let used = 4u * tx < span;
+  var s = mat4x4f();
+  if (used) {
+    s = tile_scores(j, end);
+    put(s);
+  }
+  workgroupBarrier();
+  let quads = span / 4u;
+  let top = max(row_top, vec4f(top_of(row_at, quads), top_of(row_at + 1u, quads), top_of(row_at + 2u, quads), top_of(row_at + 3u, quads)));
+  let shrink = exp2(row_top - top);
+  row_top = top;
+  row_sum *= shrink;
+  for (var i = 0u; i < (D + 31u) / 32u; i++) {
+    let t = o_tile[i];
+    o_tile[i] = mat4x4f(t[0] * shrink.x, t[1] * shrink.y, t[2] * shrink.z, t[3] * shrink.w);
+  }
+  workgroupBarrier(); // all have read the scores
+  if (used) { put(weigh(s)); }
+  load_values(j, end, span);
+  add_values(span);
 }
 
 /// Writes o = o / sum and the natural log-sum-exp of the rows below lq. A row that saw no key gets zeros and LOWEST.
