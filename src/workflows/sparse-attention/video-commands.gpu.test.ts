@@ -1,0 +1,144 @@
+// The commands train, sample and ablate as a person uses them, on files in memory: what one writes the next one reads.
+import { afterAll, expect, test } from "vitest";
+import { TesseraError } from "../../base/errors";
+import { validate } from "../../base/params";
+import { plainContext } from "../../base/task";
+import { openNodeGpu } from "../../cli/node-gpu";
+import { openNpz } from "../../formats/npz";
+import { bytesSource } from "../../formats/source";
+import { openGpu } from "../../gpu/gpu";
+import type { CommandHost } from "../define";
+import { commands } from "./engine/commands";
+import type { AblationRow } from "./engine/video/ablate";
+import type { StepReport, VideoComparison } from "./protocol-video";
+
+const gpu = await openGpu((await openNodeGpu()).gpu);
+// Every variant has the op suite's tests; trying them all on twenty tiny shapes here would take minutes.
+for (const label of ["matmul", "matmul-bias", "matmul-residual"]) gpu.tuner.force(label, "reg8");
+for (const label of ["attention", "sparse-attention/mass", "sparse-attention/sparse"])
+  gpu.tuner.force(label, "rows");
+afterAll(() => {
+  expect(gpu.strayErrors).toEqual([]);
+  expect(gpu.pool.stats()).toMatchObject({ liveBuffers: 0, pinnedBytes: 0 });
+  gpu.close();
+});
+
+const files = new Map<string, Uint8Array>();
+const host: CommandHost = {
+  async open(path) {
+    const bytes = files.get(path);
+    if (bytes) return bytesSource(bytes, path);
+    throw new TesseraError("file", `Cannot open the file: ${path}`, { path, reason: "ENOENT" });
+  },
+  async write(path, bytes) {
+    files.set(path, bytes.slice());
+  },
+  gpu: async () => gpu,
+};
+
+const events: { name: string; data: unknown }[] = [];
+
+function run<R>(name: string, flags: Record<string, unknown>): Promise<R> {
+  const command = commands[name];
+  const context = plainContext({ emit: (event, data) => void events.push({ name: event, data }) });
+  return command.run({ params: validate(command.params, flags), files: [] }, host, context) as Promise<R>;
+}
+
+const nano = { frames: 8, height: 16, width: 16, dim: 32, layers: 1, heads: 2 };
+const method = { steps: 4, denseSteps: 1, searches: "2", block: "32" };
+
+test("train writes weights and metrics, sample two clips and their account, ablate a file that it goes on with", async () => {
+  const trained = await run<{
+    tokens: number;
+    losses?: number[];
+    written: string[];
+    cost: { dispatches: number };
+  }>("train", {
+    ...nano,
+    steps: 4,
+    batch: 2,
+    every: 2,
+    out: "w.safetensors",
+  });
+  expect(trained).toMatchObject({ tokens: 128, written: ["w.safetensors"], config: nano });
+  expect(trained.cost.dispatches).toBeGreaterThan(20);
+  const metrics = events
+    .filter((e) => e.name === "metrics")
+    .map((e) => e.data as { step: number; loss: number });
+  expect(metrics.map((m) => m.step)).toEqual([2, 4]);
+  expect(metrics.every((m) => Number.isFinite(m.loss))).toBe(true);
+
+  const sampled = await run<{ caption: string; comparison: VideoComparison; steps: StepReport[] }>("sample", {
+    ...method,
+    weights: "w.safetensors",
+    sparsity: 0.5,
+    prompt: "Red circle bounces",
+    out: "clip.npz",
+  });
+  expect(sampled.caption).toBe("Red circle bounces");
+  expect(sampled.steps.map((s) => `${s.output} ${s.search}`)).toEqual([
+    "dense none",
+    "dense two-pass",
+    "sparse none",
+    "sparse none",
+  ]);
+  const { comparison } = sampled;
+  expect(comparison.speedup).toBeCloseTo(comparison.denseMs / comparison.sparseMs, 9);
+  const npz = await openNpz(bytesSource(files.get("clip.npz")!, "clip.npz"));
+  expect(npz.entries.map((e) => [e.name, e.dtype, e.shape])).toEqual([
+    ["dense", "F32", [8, 16, 16, 3]],
+    ["sparse", "F32", [8, 16, 16, 3]],
+  ]);
+  const values = Array.from((await npz.read("sparse")).data as Float32Array);
+  expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(1);
+
+  const grid = {
+    ...method,
+    weights: "w.safetensors",
+    sparsity: "0.5,0.75",
+    searches: "2",
+    tiers: "false",
+    lseReuse: "true",
+    denseSteps: "1",
+    clips: 1,
+    out: "a.jsonl",
+  };
+  type Ablated = { points: number; run: number; skipped: number; rows: AblationRow[] };
+  const first = await run<Ablated>("ablate", { ...grid, sparsity: "0.5" });
+  expect(first).toMatchObject({ points: 1, run: 1, skipped: 0 });
+  const again = await run<Ablated>("ablate", grid);
+  expect(again).toMatchObject({ points: 2, run: 1, skipped: 1 });
+  expect(again.rows[0]).toEqual(first.rows[0]);
+  expect(again.rows.map((r) => r.settings.sparsity)).toEqual([0.5, 0.75]);
+  expect(again.rows[1].kept!).toBeLessThan(again.rows[0].kept!);
+  expect(new TextDecoder().decode(files.get("a.jsonl")).trim().split("\n")).toHaveLength(2);
+  expect(await run<Ablated>("ablate", grid)).toMatchObject({ run: 0, skipped: 2, written: [] });
+});
+
+test("a cancelled training and a missing file end in words, and leave nothing on the device", async () => {
+  await expect(run("sample", { weights: "none.safetensors" })).rejects.toThrow(
+    "Cannot open the file: none.safetensors",
+  );
+  await expect(
+    run("sample", { ...method, weights: "w.safetensors", prompt: "purple circle" }),
+  ).rejects.toThrow(/no word "purple"/);
+  const { run: train, params } = commands.train;
+  const controller = new AbortController();
+  const flags = validate(params, { ...nano, steps: 50, batch: 1, every: 1, out: "never" });
+  const context = plainContext({ signal: controller.signal, emit: () => controller.abort() });
+  await expect(train({ params: flags, files: [] }, host, context)).rejects.toMatchObject({
+    code: "cancelled",
+  });
+  expect(files.has("never")).toBe(false);
+});
+
+test("a batch that no binding holds is refused with the one that fits", async () => {
+  const limit = gpu.device.limits.maxStorageBufferBindingSize;
+  const flags = { size: "M", frames: 128, batch: 256 };
+  const perClip = (128 * 32 * 32 + 64) * 256 * 4 * 4;
+  const fit = Math.floor(limit / perClip);
+  await expect(run("train", flags)).rejects.toMatchObject({
+    code: "too-large",
+    fields: { batch: 256, fit, limit },
+  });
+});
