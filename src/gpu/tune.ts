@@ -24,6 +24,10 @@ export class Tuner {
   private winners: Record<string, string> = {};
   private loading: Promise<void> | undefined;
   private readonly forced = new Map<string, string>();
+  /** False: a dispatch takes its first variant, untimed, unless another is forced. Checks run every variant themselves. */
+  timesVariants = true;
+  /** By label, the variants that dispatches had to choose from. */
+  readonly offered = new Map<string, Set<string>>();
   /** What was measured, for the "Check my GPU" page and benches. */
   readonly trials: { key: string; variant: string; ms: number }[] = [];
 
@@ -38,9 +42,18 @@ export class Tuner {
     else this.forced.set(label, variant);
   }
 
+  /** Ends every forcing. */
+  forceNone(): void {
+    this.forced.clear();
+  }
+
   async choose(item: Dispatch, time: TimeVariant): Promise<Variant> {
+    const offered = this.offered.get(item.label) ?? new Set();
+    for (const variant of item.variants) offered.add(variant.name);
+    this.offered.set(item.label, offered);
     const forced = item.variants.find((v) => v.name === this.forced.get(item.label));
     if (forced) return forced;
+    if (!this.timesVariants) return item.variants[0];
     this.loading ??= this.load();
     await this.loading;
     const texts = item.variants.map((v) => v.kernel.key).join(",");
