@@ -12,7 +12,7 @@ export interface CheckedAdapter {
 /** One finished check of one op record. */
 export interface CheckOutcome {
   op: string;
-  check: "forward" | "tuned" | "gradient" | "reject";
+  check: "forward" | "variants" | "tuned" | "gradient" | "reject";
   case: string;
   passed: boolean;
   /** Largest error as a share of what the op's bound allows; null for message checks. */

@@ -10,8 +10,11 @@ import { type Bound, type Op, type RefArray, type Sample, withObserver } from ".
 
 export interface CheckCase {
   op: string;
-  /** `forward` runs every kernel variant that the op offers for the sample, `tuned` the one that the tuner picks. */
-  check: "forward" | "tuned" | "gradient" | "reject";
+  /**
+   * `forward` runs every kernel variant that the op offers for the sample, `tuned` the one that the tuner picks;
+   * `variants` tells that each variant of the record is offered for some sample.
+   */
+  check: "forward" | "variants" | "tuned" | "gradient" | "reject";
   case: string;
   run(gpu: Gpu): Promise<CheckResult>;
 }
@@ -20,12 +23,12 @@ export interface CheckResult {
   /** Largest |got - reference| over its allowance: at most 1 passes. NaN for message checks. */
   errorOverBound: number;
   message?: string;
-  /** Kernel variants that ran, where the op has several. */
-  variants?: readonly string[];
 }
 
 const SEED = 20_260_101;
 const GUARD_BYTE = 0x5a;
+/** Variants that only devices with a feature have. */
+const NEEDS: Readonly<Record<string, GPUFeatureName>> = { quad: "subgroups" };
 
 /** Every check that a device with these features owes. The list depends on nothing else, so lanes can be compared. */
 export function checkCases(ops: readonly Op<unknown>[], features: { f16: boolean }): CheckCase[] {
@@ -51,6 +54,7 @@ function casesOf(op: Op<unknown>, f16: boolean): CheckCase[] {
     }
   }
   if (op.variants.length > 1) {
+    cases.push({ op: op.name, check: "variants", case: "all offered", run: (gpu) => offered(gpu, op) });
     const sample = largest(op.samples);
     cases.push({ op: op.name, check: "tuned", case: sample.name, run: (gpu) => tuned(gpu, op, sample) });
   }
@@ -122,7 +126,29 @@ async function forward(
       if (!result.passed) return { ...result, message: [name, result.message].filter(Boolean).join(": ") };
       worst = Math.max(worst, result.errorOverBound);
     }
-    return { passed: true, errorOverBound: worst, variants: first ? [first, ...others] : undefined };
+    return { passed: true, errorOverBound: worst };
+  });
+}
+
+/** Which variants the samples were offered; one that none is offered would go unchecked. */
+async function offered(gpu: Gpu, op: Op<unknown>): Promise<CheckResult> {
+  gpu.tuner.offered.delete(op.name);
+  return guarded(gpu, async () => {
+    for (const sample of op.samples) {
+      const inputs = sampleInputs(sample, "f32");
+      await scoped(gpu, async () => {
+        const tensors = inputs.map(({ spec, ref }) => upload(gpu, ref.data, spec.shape, spec.dtype));
+        op(tensors, sample.attrs, gpu);
+        await gpu.flush();
+      });
+    }
+    const seen = gpu.tuner.offered.get(op.name) ?? new Set();
+    const missing = op.variants.filter(
+      (name) => !seen.has(name) && (!(name in NEEDS) || gpu.has(NEEDS[name])),
+    );
+    return missing.length
+      ? failed(`no sample is offered ${missing.join(", ")}`)
+      : { passed: true, errorOverBound: Number.NaN };
   });
 }
 
