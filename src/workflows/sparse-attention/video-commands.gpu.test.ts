@@ -15,7 +15,7 @@ import type { StepReport, VideoComparison } from "./protocol-video";
 const gpu = await openGpu((await openNodeGpu()).gpu);
 // Every variant has the op suite's tests; trying them all on twenty tiny shapes here would take minutes.
 for (const label of ["matmul", "matmul-bias", "matmul-residual"]) gpu.tuner.force(label, "reg8");
-for (const label of ["attention", "sparse-attention/mass", "sparse-attention/sparse"])
+for (const label of ["attention", "attention-packed", "sparse-attention/mass", "sparse-attention/sparse"])
   gpu.tuner.force(label, "rows");
 afterAll(() => {
   expect(gpu.strayErrors).toEqual([]);

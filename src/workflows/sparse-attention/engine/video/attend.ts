@@ -1,6 +1,6 @@
 // Attention of one layer in one step of the sampler: dense, with a search, or sparse over the mask at hand (Alg. 1 and 2).
 // It keeps each layer's mask and log-sum-exp on the device from step to step, and says what the step saw.
-import { attention } from "../../../../ops/attention";
+import { attentionPackedOp } from "../../../../ops/attention-packed";
 import { sub } from "../../../../ops/binary";
 import { mean } from "../../../../ops/reduce";
 import { clamp, exp } from "../../../../ops/unary";
@@ -9,8 +9,8 @@ import type { LayerReport, ReportLevel, SparseSettings } from "../../protocol-vi
 import { fusedAttention, sparseAttention } from "../kernels";
 import type { Clock } from "./clock";
 import { type Geometry, recallsOf } from "./geometry";
+import { type HeadTensors, joinHeads, unpackHeads } from "./layers";
 import { freeMask, type Hold, type Mask, makeMask, overlap, readMask, type Scorer } from "./masks";
-import type { Asked } from "./model";
 import type { StepPlan } from "./schedule";
 import { diagnose } from "./truth";
 
@@ -39,19 +39,34 @@ export interface Attended {
   finish(): Promise<LayerReport>;
 }
 
-/** Runs attention for one layer; `o` [B, H, L, D] belongs to the current scope. */
-export async function attend(asked: Asked, state: LayerState, context: AttendContext): Promise<Attended> {
+/** Queries, keys and values of a layer: packed for the dense pass, apart [B, H, L, D] for the block kernels. */
+class Heads {
+  private parts: HeadTensors | undefined;
+  constructor(
+    readonly qkv: Tensor,
+    readonly count: number,
+  ) {}
+  /** Made when first asked for, in the phase that asks. */
+  get apart(): HeadTensors {
+    this.parts ??= unpackHeads(this.qkv, this.count);
+    return this.parts;
+  }
+}
+
+/** Runs attention for one layer on packed rows [B, L, 3d]; `o` [B, L, d] belongs to the current scope. */
+export async function attend(qkv: Tensor, state: LayerState, context: AttendContext): Promise<Attended> {
   const { plan, clock, level } = context;
+  const asked = new Heads(qkv, context.geometry.config.heads);
   const before =
     state.mask && plan.search !== "none" && level !== "steps" ? await readMaskAside(state.mask, clock) : null;
   const dense = plan.output === "dense" ? await denseStep(asked, state, context) : undefined;
   if (plan.search === "cached") await search(asked, state, context);
   const sparse = dense ? undefined : await sparseStep(asked, state, context);
   const { mask } = state;
-  const gauge = sparse && level !== "steps" ? gaugeOf(sparse.lse, state.lse!, context.hold) : undefined;
+  const gauge = sparse && level !== "steps" ? gaugeOf(sparse.apart.lse, state.lse!, context.hold) : undefined;
   const truth =
     sparse && level === "diagnose"
-      ? await clock.aside(() => diagnose(asked, sparse, state.lse!, mask!, context.geometry))
+      ? await clock.aside(() => diagnose(asked.apart, sparse.apart, state.lse!, mask!, context.geometry))
       : null;
   const ms = clock.take();
   const searched = plan.search !== "none" && mask ? mask : undefined;
@@ -81,19 +96,23 @@ export async function attend(asked: Asked, state: LayerState, context: AttendCon
 
 const readMaskAside = (mask: Mask, clock: Clock) => clock.aside(() => readMask(mask));
 
-async function denseStep(asked: Asked, state: LayerState, context: AttendContext) {
+async function denseStep(asked: Heads, state: LayerState, context: AttendContext) {
   const { plan, clock, geometry, keepsLse } = context;
-  const { q, k, v } = asked;
   if (plan.search === "one-pass") {
-    const found = await clock.time("one-pass", () =>
-      fusedAttention(q, k, v, state.lse!, { block: geometry.side }),
-    );
+    const found = await clock.time("one-pass", () => {
+      const { q, k, v } = asked.apart;
+      const fused = fusedAttention(q, k, v, state.lse!, { block: geometry.side });
+      return { ...fused, o: joinHeads(fused.o) };
+    });
     keepLse(state, found.lse, context);
     const score = context.settings.rule === "adaspa" ? found.mass : undefined;
     await search(asked, state, context, score);
     return found;
   }
-  const found = await clock.time("dense", () => attention(q, k, v));
+  const found = await clock.time("dense", () => {
+    const [o, lse] = attentionPackedOp([asked.qkv], { heads: asked.count });
+    return { o, lse };
+  });
   if (keepsLse || plan.search === "two-pass") keepLse(state, found.lse, context);
   if (plan.search === "two-pass") await search(asked, state, context);
   return found;
@@ -106,21 +125,25 @@ function keepLse(state: LayerState, lse: Tensor, { hold }: AttendContext): void 
 
 /** Scores unless they are there, then tiers and selection; the mask takes the place of the one before. */
 async function search(
-  asked: Asked,
+  asked: Heads,
   state: LayerState,
   context: AttendContext,
   given?: Tensor,
 ): Promise<void> {
   const { clock, scorer, geometry, settings, hold } = context;
-  const score = given ?? (await clock.time("search", () => scorer(asked, state.lse!)));
+  const score = given ?? (await clock.time("search", () => scorer(asked.apart, state.lse!)));
   const mask = await clock.time("select", () => makeMask(score, geometry, settings, hold));
   if (state.mask) freeMask(state.mask);
   state.mask = mask;
 }
 
-async function sparseStep({ q, k, v }: Asked, { mask }: LayerState, { clock, geometry }: AttendContext) {
+async function sparseStep(asked: Heads, { mask }: LayerState, { clock, geometry }: AttendContext) {
   const { plan, list } = mask!;
-  return clock.time("sparse", () => sparseAttention(q, k, v, plan, list, { block: geometry.side }));
+  return clock.time("sparse", () => {
+    const { q, k, v } = asked.apart;
+    const apart = sparseAttention(q, k, v, plan, list, { block: geometry.side });
+    return { o: joinHeads(apart.o), apart };
+  });
 }
 
 /** Logarithms beyond these say only that the LSE is useless; exp of them must stay finite. */

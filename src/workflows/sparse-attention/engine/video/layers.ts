@@ -5,12 +5,12 @@ import type { ParameterSpecs, Parameters } from "../../../../nn/parameters";
 import { add, mul } from "../../../../ops/binary";
 import { concat } from "../../../../ops/concat";
 import { gather } from "../../../../ops/gather";
+import { headNorm } from "../../../../ops/head-norm";
 import { type MatmulOptions, matmul } from "../../../../ops/matmul";
 import { permute } from "../../../../ops/permute";
-import { rmsNorm } from "../../../../ops/rms-norm";
 import { rotary } from "../../../../ops/rotary";
 import { sliceAxis } from "../../../../ops/slice";
-import { affine, cos, silu, sin } from "../../../../ops/unary";
+import { cos, silu, sin } from "../../../../ops/unary";
 import type { Tensor } from "../../../../tensor/tensor";
 
 /** Weight [out, in] and bias [out], as PyTorch names and stores them. */
@@ -63,24 +63,27 @@ export function embedTime(weights: Parameters, t: Tensor, frequencies: Tensor): 
 export const embedCaption = (weights: Parameters, tokens: Tensor): Tensor =>
   add(gather(weights.at("caption.word"), tokens), weights.at("caption.place"));
 
-/** adaLN-zero: c [B, d] → `parts` tensors [B, 1, d]; the weights start at zero. */
+/** adaLN-zero: c [B, d] → a table of `parts` vectors [B, parts, d]; the weights start at zero. */
 export const modulationSpecs = (name: string, dim: number, parts: number): ParameterSpecs =>
   linearSpecs(name, dim, parts * dim, { kind: "zeros" });
 
-export function modulation(weights: Parameters, name: string, c: Tensor, parts: number): Tensor[] {
-  const [batch, dim] = c.shape;
-  const all = linear(weights, name, c).reshape([batch, parts, dim]);
-  return Array.from({ length: parts }, (_, i) => sliceAxis(all, 1, i, i + 1));
+export const modulation = (weights: Parameters, name: string, c: Tensor, parts: number): Tensor =>
+  linear(weights, name, c).reshape([c.shape[0], parts, c.shape[1]]);
+
+/** Queries, keys and values apart, [B, H, L, D] each. */
+export interface HeadTensors {
+  q: Tensor;
+  k: Tensor;
+  v: Tensor;
 }
 
-/** x·(1 + scale) + shift, x [B, L, d] with scale and shift [B, 1, d]. */
-export const modulate = (x: Tensor, shift: Tensor, scale: Tensor): Tensor =>
-  add(mul(x, affine(scale, 1, 1)), shift);
-
-/** [B, L, H·D] → [B, H, L, D]. */
-export function splitHeads(x: Tensor, heads: number): Tensor {
-  const [batch, length, width] = x.shape;
-  return permute(x.reshape([batch, length, heads, width / heads]), [0, 2, 1, 3]);
+/** Packed rows [B, L, 3d], q heads, k heads and v heads of each token, as [B, H, L, D] each. */
+export function unpackHeads(qkv: Tensor, heads: number): HeadTensors {
+  const [batch, length, width] = qkv.shape;
+  const dim = width / 3 / heads;
+  const all = permute(qkv.reshape([batch, length, 3, heads, dim]), [2, 0, 3, 1, 4]);
+  const part = (i: number): Tensor => sliceAxis(all, 0, i, i + 1).reshape([batch, heads, length, dim]);
+  return { q: part(0), k: part(1), v: part(2) };
 }
 
 /** [B, H, L, D] → [B, L, H·D]. */
@@ -96,9 +99,18 @@ export interface Rotation {
   split: readonly number[];
 }
 
-/** RMS norm of each head's features, then the rotation of its token: x [B, H, L, D]. */
-export const normAndRotate = (x: Tensor, gain: Tensor, { positions, table, split }: Rotation): Tensor =>
-  rotary(rmsNorm(x, gain), positions, table, { split, interleaved: true });
+/** RMS norm of each query and key head, then the rotation of its token, on packed rows [B, L, 3d]. */
+export function normAndRotate(
+  qkv: Tensor,
+  gains: { q: Tensor; k: Tensor },
+  heads: number,
+  { positions, table, split }: Rotation,
+): Tensor {
+  const [batch, length, width] = qkv.shape;
+  const rows = qkv.reshape([batch, length, 3 * heads, width / 3 / heads]);
+  const normed = headNorm(rows, gains, { heads, kvHeads: heads });
+  return rotary(normed, positions, table, { split, interleaved: true, turned: 2 * heads }).reshape(qkv.shape);
+}
 
 /**
  * Pairs of features for frame, row and column, about 1 : 1.5 : 1.5, of heads of width D.

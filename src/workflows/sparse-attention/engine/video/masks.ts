@@ -8,7 +8,7 @@ import { type BlockLists, keepCount } from "../lists";
 import { randomScores, template, window3d } from "../strategies";
 import { assignTiers } from "../tiers";
 import { type Geometry, headView, recallsOf, rowCounts } from "./geometry";
-import type { Asked } from "./model";
+import type { HeadTensors } from "./layers";
 import { usesTiers } from "./schedule";
 
 /** Keeps a tensor beyond the step in which it was made. */
@@ -70,7 +70,7 @@ function select(
 }
 
 /** Gives scores f32 [heads, blocks, blocks] of one layer at one step, higher = kept first. */
-export type Scorer = (asked: Pick<Asked, "q" | "k" | "v">, lse: Tensor) => Promise<Tensor> | Tensor;
+export type Scorer = (asked: HeadTensors, lse: Tensor) => Promise<Tensor> | Tensor;
 
 /**
  * The scores of a rule; made once for a run (its tensors belong to the current scope). Rules without masses do not look
@@ -128,7 +128,7 @@ export function makeScorer(
   }
 }
 
-async function readHeads(asked: Pick<Asked, "q" | "k" | "v">) {
+async function readHeads(asked: HeadTensors) {
   return { q: await asked.q.readFloats(), k: await asked.k.readFloats(), v: await asked.v.readFloats() };
 }
 

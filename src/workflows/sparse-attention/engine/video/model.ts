@@ -5,10 +5,10 @@ import { recompute } from "../../../../autograd/recompute";
 import { TesseraError } from "../../../../base/errors";
 import type { Gpu } from "../../../../gpu/gpu";
 import type { ParameterSpecs, Parameters } from "../../../../nn/parameters";
-import { attention } from "../../../../ops/attention";
-import { add, mul } from "../../../../ops/binary";
+import { attentionPacked } from "../../../../ops/attention-packed";
 import { concat } from "../../../../ops/concat";
 import { layerNorm } from "../../../../ops/layer-norm";
+import { gate, modulate } from "../../../../ops/modulate";
 import { rotaryTable } from "../../../../ops/rotary";
 import { sliceAxis } from "../../../../ops/slice";
 import { type Tensor, upload, zeros } from "../../../../tensor/tensor";
@@ -17,16 +17,13 @@ import { PATCH_VALUES, sequenceLength, videoTokenCount } from "./cost";
 import {
   embedCaption,
   embedTime,
-  joinHeads,
   linear,
   linearSpecs,
-  modulate,
   modulation,
   modulationSpecs,
   normAndRotate,
   type Rotation,
   rotarySplit,
-  splitHeads,
   timeFrequencies,
   timeSpecs,
 } from "./layers";
@@ -63,9 +60,12 @@ export function modelSpecs(config: VideoConfig): ParameterSpecs {
     const name = `blocks.${i}`;
     return {
       ...modulationSpecs(`${name}.modulation`, dim, 6),
-      ...linearSpecs(`${name}.attention.q`, dim, dim),
-      ...linearSpecs(`${name}.attention.k`, dim, dim),
-      ...linearSpecs(`${name}.attention.v`, dim, dim),
+      // Each of the three is a layer of its own to the initialiser.
+      ...linearSpecs(`${name}.attention.qkv`, dim, 3 * dim, {
+        kind: "xavier-uniform",
+        fanIn: dim,
+        fanOut: dim,
+      }),
       [`${name}.attention.q_norm`]: gain,
       [`${name}.attention.k_norm`]: gain,
       ...linearSpecs(`${name}.attention.out`, dim, dim),
@@ -145,53 +145,45 @@ export function embed(
 
 /** What a block hands to attention, and what it needs afterwards. */
 export interface Asked {
-  /** [B, H, L, D], normed and rotated (q, k). */
-  q: Tensor;
-  k: Tensor;
-  v: Tensor;
-  /** Gate of the attention; shift, scale and gate of the MLP: [B, 1, d] each. */
-  rest: readonly Tensor[];
+  /** [B, L, 3d]: q, k and v heads of each token, queries and keys normed and rotated. */
+  qkv: Tensor;
+  /** [B, 6, d]: shift, scale and gate of the attention, then of the MLP. */
+  table: Tensor;
 }
 
 /** First half of block `layer`: adaLN, then queries, keys and values. */
 export function beforeAttention(model: VideoModel, layer: number, { x, c }: Embedded): Asked {
   const { weights, config, rotation } = model;
   const name = `blocks.${layer}`;
-  const [shift, scale, ...rest] = modulation(weights, `${name}.modulation`, c, 6);
-  const h = modulate(layerNorm(x, model.ones, model.zeros), shift, scale);
-  const part = (role: string): Tensor =>
-    splitHeads(linear(weights, `${name}.attention.${role}`, h), config.heads);
-  const norm = (role: string): Tensor => weights.at(`${name}.attention.${role}_norm`);
-  return {
-    q: normAndRotate(part("q"), norm("q"), rotation),
-    k: normAndRotate(part("k"), norm("k"), rotation),
-    v: part("v"),
-    rest,
-  };
+  const table = modulation(weights, `${name}.modulation`, c, 6);
+  const h = modulate(layerNorm(x, model.ones, model.zeros), table, { shift: 0, scale: 1 });
+  const gains = { q: weights.at(`${name}.attention.q_norm`), k: weights.at(`${name}.attention.k_norm`) };
+  const qkv = linear(weights, `${name}.attention.qkv`, h);
+  return { qkv: normAndRotate(qkv, gains, config.heads, rotation), table };
 }
 
-/** Second half: x + gate·W o, then the MLP. `o` [B, H, L, D] is what attention gave; result [B, L, d]. */
+/** Second half: x + gate·W o, then the MLP. `o` [B, L, d] is what attention gave; result [B, L, d]. */
 export function afterAttention(
   model: VideoModel,
   layer: number,
   x: Tensor,
   o: Tensor,
-  rest: Asked["rest"],
+  table: Tensor,
 ): Tensor {
   const { weights } = model;
   const name = `blocks.${layer}`;
-  const [gate, shift, scale, gateMlp] = rest;
-  const y = add(x, mul(linear(weights, `${name}.attention.out`, joinHeads(o)), gate));
-  const h = modulate(layerNorm(y, model.ones, model.zeros), shift, scale);
+  const y = gate(linear(weights, `${name}.attention.out`, o), table, 2, x);
+  const h = modulate(layerNorm(y, model.ones, model.zeros), table, { shift: 3, scale: 4 });
   const hidden = linear(weights, `${name}.mlp.in`, h, { activation: "gelu-tanh" });
-  return add(y, mul(linear(weights, `${name}.mlp.out`, hidden), gateMlp));
+  return gate(linear(weights, `${name}.mlp.out`, hidden), table, 5, y);
 }
 
 /** Velocity of the video tokens, [B, N, 48]. */
 export function readout(model: VideoModel, { x, c }: Embedded): Tensor {
-  const [shift, scale] = modulation(model.weights, "final.modulation", c, 2);
+  const table = modulation(model.weights, "final.modulation", c, 2);
   const video = sliceAxis(x, 1, 0, videoTokenCount(model.config));
-  return linear(model.weights, "final", modulate(layerNorm(video, model.ones, model.zeros), shift, scale));
+  const h = modulate(layerNorm(video, model.ones, model.zeros), table, { shift: 0, scale: 1 });
+  return linear(model.weights, "final", h);
 }
 
 /**
@@ -209,8 +201,8 @@ export function velocity(
   let x = start;
   for (let layer = 0; layer < model.config.layers; layer++) {
     const block = (x: Tensor, c: Tensor): Tensor => {
-      const { q, k, v, rest } = beforeAttention(model, layer, { x, c });
-      return afterAttention(model, layer, x, attention(q, k, v).o, rest);
+      const { qkv, table } = beforeAttention(model, layer, { x, c });
+      return afterAttention(model, layer, x, attentionPacked(qkv, { heads: model.config.heads }), table);
     };
     x = lean ? recompute(block, [x, c]) : block(x, c);
   }

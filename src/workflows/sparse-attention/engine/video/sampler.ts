@@ -81,8 +81,8 @@ export function sampleClip(
           guidance,
           hold: (tensor) => hold(keepStep(tensor)),
         };
-        const v = await stepVelocity(run, x, (asked, layer, holdLayer) =>
-          attend(asked, states[layer], {
+        const v = await stepVelocity(run, x, (qkv, layer, holdLayer) =>
+          attend(qkv, states[layer], {
             geometry,
             settings,
             scorer,
@@ -124,7 +124,7 @@ interface StepRun {
   hold: Hold;
 }
 
-type Attend = (asked: ReturnType<typeof beforeAttention>, layer: number, hold: Hold) => Promise<Tensor>;
+type Attend = (qkv: Tensor, layer: number, hold: Hold) => Promise<Tensor>;
 
 /** Velocity at x [1, N, 48]; memory of a layer is freed before the next one begins. */
 async function stepVelocity(run: StepRun, x: Tensor, attendTo: Attend): Promise<Tensor> {
@@ -137,11 +137,11 @@ async function stepVelocity(run: StepRun, x: Tensor, attendTo: Attend): Promise<
   for (let layer = 0; layer < model.config.layers; layer++) {
     const next = await scoped(gpu, async (keepLayer) => {
       const asked = scopedSync(gpu, (keep) => {
-        const { q, k, v, rest } = beforeAttention(model, layer, { x: state, c: embedded.c });
-        return { q: keep(q), k: keep(k), v: keep(v), rest: rest.map(keep) };
+        const { qkv, table } = beforeAttention(model, layer, { x: state, c: embedded.c });
+        return { qkv: keep(qkv), table: keep(table) };
       });
-      const o = await attendTo(asked, layer, (tensor) => run.hold(keepLayer(tensor)));
-      return keepLayer(scopedSync(gpu, (keep) => keep(afterAttention(model, layer, state, o, asked.rest))));
+      const o = await attendTo(asked.qkv, layer, (tensor) => run.hold(keepLayer(tensor)));
+      return keepLayer(scopedSync(gpu, (keep) => keep(afterAttention(model, layer, state, o, asked.table))));
     });
     state.free();
     state = next;

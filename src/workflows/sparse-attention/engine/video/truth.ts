@@ -9,12 +9,12 @@ import type { Tensor } from "../../../../tensor/tensor";
 import type { LayerReport } from "../../protocol-video";
 import { blockMass, readLists, selectBlocks } from "../kernels";
 import { type Geometry, recallsOf } from "./geometry";
+import type { HeadTensors } from "./layers";
 import { type Mask, overlap, readMask } from "./masks";
-import type { Asked } from "./model";
 
 /** Compares a sparse pass with dense attention of the same q, k and v [B, H, L, D]; `cached` is the LSE in use. */
 export function diagnose(
-  { q, k, v }: Asked,
+  { q, k, v }: HeadTensors,
   sparse: AttentionResult,
   cached: Tensor,
   mask: Mask,
