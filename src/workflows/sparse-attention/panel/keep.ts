@@ -141,6 +141,7 @@ function readSnapshot(bytes: Uint8Array, name: string): Snapshot {
     value.heads,
     value.chosen,
     value.curves,
+    value.curvesAt,
     value.left,
     value.times,
     value.info?.triples,

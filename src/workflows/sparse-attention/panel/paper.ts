@@ -79,7 +79,7 @@ export interface Figure {
 
 /** What this session measured that the paper has a counterpart of. */
 export function figures(state: LabState): Figure[] {
-  const { heads, measurement, curves, ran } = state;
+  const { heads, measurement, ran } = state;
   const rows: Figure[] = [];
   const means = summarise(heads);
   if (means) {
@@ -100,8 +100,8 @@ export function figures(state: LabState): Figure[] {
         paper: "not printed; the whole video has PSNR 29.07",
       });
   }
-  const exact = readCurves(curves, "mean", 0.9).filter((r) => r.strategy === "adaspa");
-  const oracle = readCurves(curves, "mean", 0.9).filter((r) => r.strategy === "oracle");
+  const exact = readCurves(state, "mean", 0.9).filter((r) => r.strategy === "adaspa");
+  const oracle = readCurves(state, "mean", 0.9).filter((r) => r.strategy === "oracle");
   for (const [name, readings, paper] of [
     ["blocks", exact, PAPER_RECALL[1]],
     ["token top-k", oracle, PAPER_RECALL[0]],

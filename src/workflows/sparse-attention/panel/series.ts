@@ -4,6 +4,7 @@ import type { Boundary } from "../../../ui/Heatmap";
 import type { LineSeries } from "../../../ui/line-data";
 import type { BlockMap, Curve, HeadResult, TimeRow, TripleInfo } from "../protocol";
 import { STRATEGIES, STRATEGY_INFO, type StrategyId } from "../protocol-params";
+import type { LabState } from "./state";
 
 export type GridMetric = "recall" | "kept" | "skipped" | "tier" | "outputError";
 
@@ -87,21 +88,24 @@ export interface CurveReading {
   note: string;
 }
 
-/** What each rule keeps of the mass at the point whose share skipped is nearest to `sparsity`, best first. */
+/**
+ * What each rule keeps of the mass at one sparsity, best first. Of the sparsities that the curves were asked for, the one
+ * nearest to `wanted` is read, at which all rules have the same budget.
+ */
 export function readCurves(
-  curves: readonly Curve[],
+  { curves, curvesAt }: Pick<LabState, "curves" | "curvesAt">,
   head: number | "mean",
-  sparsity: number,
+  wanted: number,
 ): CurveReading[] {
+  const at = nearest(curvesAt, wanted);
   const groups = new Map<string, Curve[]>();
   for (const curve of ofHead(curves, head)) {
     const key = `${curve.strategy} ${curve.side}`;
     groups.set(key, [...(groups.get(key) ?? []), curve]);
   }
   const readings = [...groups.values()].map((own): CurveReading => {
-    const at = own.map((curve) => nearest(curve.skipped, sparsity));
     const mean = (of: "skipped" | "recall"): number =>
-      own.reduce((sum, curve, i) => sum + curve[of][at[i]], 0) / own.length;
+      own.reduce((sum, curve) => sum + curve[of][at], 0) / own.length;
     const notes = [...new Set(own.map((c) => c.note).filter(Boolean))];
     const { strategy, side } = own[0];
     return {
@@ -116,7 +120,8 @@ export function readCurves(
   return readings.sort((a, b) => b.recall - a.recall);
 }
 
-function nearest(values: readonly number[], wanted: number): number {
+/** Index of the value nearest to the one wanted, the first among equals. */
+export function nearest(values: readonly number[], wanted: number): number {
   let best = 0;
   for (let i = 1; i < values.length; i++)
     if (Math.abs(values[i] - wanted) < Math.abs(values[best] - wanted)) best = i;

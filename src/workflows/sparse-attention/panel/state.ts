@@ -73,6 +73,8 @@ export interface LabState {
   selected: { triple: string; head: number } | undefined;
   map: Asked<BlockMap>;
   curves: readonly Curve[];
+  /** Sparsities that the points of the curves were asked for. */
+  curvesAt: readonly number[];
   left: readonly { strategy: StrategyId; why: string }[];
   times: readonly TimeRow[];
   measurement: Measurement | undefined;
@@ -94,6 +96,7 @@ export const NO_RESULTS = {
   selected: undefined,
   map: { state: "none" },
   curves: [],
+  curvesAt: [],
   left: [],
   times: [],
   measurement: undefined,
@@ -136,6 +139,7 @@ export interface Snapshot {
   heads: readonly HeadResult[];
   analysis: Analysis | null;
   curves: readonly Curve[];
+  curvesAt: readonly number[];
   left: LabState["left"];
   times: readonly TimeRow[];
   measurement: Measurement | null;
@@ -154,6 +158,7 @@ export function snapshotOf(state: LabState): Snapshot | undefined {
     heads: state.heads,
     analysis: state.analysis ?? null,
     curves: state.curves,
+    curvesAt: state.curvesAt,
     left: state.left,
     times: state.times,
     measurement: state.measurement ?? null,

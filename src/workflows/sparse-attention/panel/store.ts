@@ -243,7 +243,7 @@ export function createLab(client: LabClient, keeper?: Keeper): Lab {
     },
     drawCurves: (settings, request) =>
       run("curves", settings, async (options) => {
-        set({ curves: [], left: [] });
+        set({ curves: [], curvesAt: request.sparsities, left: [] });
         await holdInput();
         const { curves, left } = await client.call("curves", { settings, curves: request }, options);
         set({ curves, left });

@@ -139,13 +139,14 @@ describe("curves", () => {
     ]);
     expect(new Set(lines.map((l) => JSON.stringify(l.dash))).size).toBe(3);
   });
-  test("readings are taken at the nearest share skipped, best first, with what the rule did", () => {
+  test("readings are taken at the nearest sparsity drawn, best first, with what the rule did", () => {
     const all = [
       curve(0, "random", [0.4, 0.2]),
       curve(0, "template", [1, 0.5], 64, "spatial template"),
       curve(1, "template", [0.9, 0.7], 64, "temporal template"),
     ];
-    expect(readCurves(all, "mean", 0.8)).toEqual([
+    const drawn = { curves: all, curvesAt: [0.5, 0.8] };
+    expect(readCurves(drawn, "mean", 0.85)).toEqual([
       expect.objectContaining({
         strategy: "template",
         heads: 2,
@@ -153,8 +154,9 @@ describe("curves", () => {
       }),
       expect.objectContaining({ strategy: "random", recall: 0.2, skipped: 0.78 }),
     ]);
-    expect(readCurves(all, "mean", 0.8)[0].recall).toBeCloseTo(0.6, 12);
-    expect(readCurves(all, "mean", 0.5)[1].recall).toBe(0.4);
+    expect(readCurves(drawn, "mean", 0.8)[0].recall).toBeCloseTo(0.6, 12);
+    expect(readCurves(drawn, "mean", 0.6)[1].recall).toBe(0.4);
+    expect(readCurves({ curves: [], curvesAt: [] }, "mean", 0.6)).toEqual([]);
   });
 });
 
@@ -202,6 +204,7 @@ describe("the paper", () => {
       ran: { analyse: SETTINGS },
       heads: [head(0, 0), head(0, 1, { recall: 0.7 })],
       curves: [curve("adaspa", 0.5), curve("oracle", 0.6)],
+      curvesAt: [0.5, 0.9],
       measurement: {
         ...{
           triple: "layer 0",

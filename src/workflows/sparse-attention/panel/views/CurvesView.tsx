@@ -9,7 +9,7 @@ import { usePalette } from "../../../../ui/palette";
 import { ErrorState, Loading } from "../../../../ui/states";
 import type { CurveSettings } from "../../protocol";
 import { STRATEGIES, STRATEGY_INFO } from "../../protocol-params";
-import { type CurveReading, curveSeries, readCurves } from "../series";
+import { type CurveReading, curveSeries, nearest, readCurves } from "../series";
 import {
   isRunning,
   MissingInput,
@@ -144,17 +144,25 @@ const headWords = (head: number | "mean", count: number): string =>
   head === "mean" ? `mean of ${count} ${count === 1 ? "head" : "heads"}` : `head ${head}`;
 
 function CurvesCard({ lab, state, settings }: ViewProps) {
-  const { curves, left, job } = state;
+  const { curves, curvesAt, left, job } = state;
   const palette = usePalette();
   const heads = [...new Set(curves.map((c) => c.head))].sort((a, b) => a - b);
   const asked = state.choices.curveHead;
   const head = asked === "mean" || heads.includes(asked) ? asked : "mean";
   const { sparsity } = settings;
   const series = useMemo(() => curveSeries(curves, head, palette.series), [curves, head, palette]);
-  const readings = useMemo(() => readCurves(curves, head, sparsity), [curves, head, sparsity]);
+  const readings = useMemo(
+    () => readCurves({ curves, curvesAt }, head, sparsity),
+    [curves, curvesAt, head, sparsity],
+  );
+  const read = curvesAt[nearest(curvesAt, sparsity)] ?? sparsity;
+  const readAt = readings.find((r) => r.strategy !== "oracle")?.skipped ?? readings[0]?.skipped;
   const lines = useMemo(
-    () => [{ axis: "x" as const, at: sparsity, label: `set: ${formatPercent(sparsity, 0)}` }],
-    [sparsity],
+    () =>
+      readAt === undefined
+        ? []
+        : [{ axis: "x" as const, at: readAt, label: `sparsity ${formatPercent(read, 0)}` }],
+    [readAt, read],
   );
   if (curves.length === 0 && isRunning(state, "curves"))
     return (
@@ -207,11 +215,13 @@ function CurvesCard({ lab, state, settings }: ViewProps) {
       {readings.length > 0 && (
         <>
           <p className={classes.text}>
-            Read at the point whose share skipped is nearest to the set sparsity, {formatPercent(sparsity)}.
-            Text blocks are always kept, so less may be skipped than is set.
+            {read === sparsity
+              ? `Read at the set sparsity of ${formatPercent(sparsity)}.`
+              : `Read at a sparsity of ${formatPercent(read)}, the one drawn nearest to the set ${formatPercent(sparsity)}.`}{" "}
+            Every rule has the same budget there; text blocks are kept besides, so less is skipped.
           </p>
           <DataTable
-            title={`Rules at a sparsity of ${formatPercent(sparsity)}`}
+            title={`Rules at a sparsity of ${formatPercent(read)}`}
             rows={readings}
             columns={COLUMNS}
             rowKey={(r) => `${r.strategy} ${r.side}`}
