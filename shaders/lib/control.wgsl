@@ -9,6 +9,7 @@ const MAX_NORM: u32 = 6u;
 const GRADIENT_SCALE: u32 = 7u;
 const EMA_DECAY: u32 = 8u;
 const MOMENTUM: u32 = 9u;
+const LOSS_SCALE: u32 = 10u;
 // Kept on the device from here on.
 const STEP: u32 = 16u;
 const RUNS: u32 = 17u;

@@ -57,7 +57,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     control[BIAS_2] = one_minus_power(control[LOG_BETA_2], t);
   }
   let row = 4u * (u32(ran) % p.rows);
-  history[row] = loss[0];
+  history[row] = loss[0] * control[LOSS_SCALE];
   history[row + 1u] = norm;
   history[row + 2u] = control[LEARNING_RATE];
   history[row + 3u] = select(0.0, 1.0 + control[BAD_CHUNK], is_bad);

@@ -21,6 +21,8 @@ export interface ControlSettings {
   /** Share of the old running average that a step keeps. */
   emaDecay: number;
   momentum: number;
+  /** Factor on the loss before it goes into the history: 1 / accumulated batches. */
+  lossScale: number;
 }
 
 /** The settings as the kernels read them. Logarithms are taken here, in float64. */
@@ -37,6 +39,7 @@ export function encodeSettings(s: ControlSettings): Float32Array<ArrayBuffer> {
     s.gradientScale,
     s.emaDecay,
     s.momentum,
+    s.lossScale,
   ]);
   return values;
 }

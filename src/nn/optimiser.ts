@@ -1,18 +1,22 @@
 // What all optimisers share on the device: flat gradients, their norm, the control block and its history, and AdamW. One
-// update is three dispatches, whatever the number of tensors. It chooses no learning rate and reads nothing back.
+// AdamW update is three dispatches, whatever the number of tensors. It chooses no learning rate and reads nothing back.
+
 import adamwText from "../../shaders/nn/adamw.wgsl?raw";
+import addBatchText from "../../shaders/nn/add_batch.wgsl?raw";
 import beginText from "../../shaders/nn/begin_update.wgsl?raw";
 import partialsText from "../../shaders/nn/gradient_partials.wgsl?raw";
 import { TesseraError } from "../base/errors";
 import type { KernelSource, LinkOptions } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
 import type { Uniforms } from "../gpu/reflect";
+import { CLOCK_SIZE } from "../ops/random";
 import { empty, type Tensor, upload, zeros } from "../tensor/tensor";
 import { CONTROL_SIZE, type ControlSettings, encodeSettings } from "./control";
 import { CHUNK, type Parameters } from "./parameters";
 
 const partials: KernelSource = { file: "nn/gradient_partials.wgsl", text: partialsText };
 const begin: KernelSource = { file: "nn/begin_update.wgsl", text: beginText };
+const addBatch: KernelSource = { file: "nn/add_batch.wgsl", text: addBatchText };
 const adamw: KernelSource = { file: "nn/adamw.wgsl", text: adamwText };
 
 const NORM_GROUPS = 256;
@@ -31,6 +35,13 @@ export interface GroupSettings {
 export interface OptimiserState {
   readonly parameters: Parameters;
   readonly gradients: Tensor;
+  /** f32 [1], behind the gradients: the loss, or the sum of those of the accumulated batches. */
+  readonly loss: Tensor;
+  /** Gradients and loss together, and those of one batch where several are accumulated. */
+  readonly sums: Tensor;
+  readonly fresh: Tensor | undefined;
+  /** u32 [2]: steps so far and batches so far in this one; random ops read it. */
+  readonly clock: Tensor;
   readonly first: Tensor;
   readonly second: Tensor;
   /** Running average of the weights, when kept. */
@@ -53,6 +64,8 @@ export function createState(
     group(name: string): GroupSettings;
     skip?(name: string): boolean;
     average?: boolean;
+    /** True when a step takes several batches. */
+    accumulates?: boolean;
   },
 ): OptimiserState {
   const { gpu, flat, places } = parameters;
@@ -74,9 +87,14 @@ export function createState(
   const same = (): Tensor => zeros(gpu, flat.shape);
   const average = options.average ? empty(gpu, flat.shape, "f32", "average") : undefined;
   if (average) copy(flat, average);
+  const sums = zeros(gpu, [flat.size + CHUNK]);
   return {
     parameters,
-    gradients: same(),
+    sums,
+    gradients: sums.window(0, flat.shape),
+    loss: sums.window(flat.size, [1]),
+    fresh: options.accumulates ? zeros(gpu, sums.shape) : undefined,
+    clock: zeros(gpu, [CLOCK_SIZE], "u32"),
     first: same(),
     second: same(),
     average,
@@ -93,24 +111,29 @@ export function writeSettings({ control }: OptimiserState, settings: ControlSett
   control.gpu.queue.record({ kind: "write", target: control.allocation, offset: 0, data });
 }
 
-/** Copies gradients into their places, in the order of `parameters.places`. */
-export function collectGradients({ parameters, gradients }: OptimiserState, given: readonly Tensor[]): void {
-  for (const [i, { start, size }] of parameters.places.entries()) {
-    const { gpu } = parameters;
-    gpu.queue.record({
-      kind: "copy",
-      source: given[i].allocation,
-      sourceOffset: 0,
-      target: gradients.allocation,
-      targetOffset: 4 * start,
-      bytes: 4 * size,
-    });
-  }
+/** Sets the clock for the batch that follows; outside of a recording, as `writeSettings`. */
+export function writeClock({ clock }: OptimiserState, step: number, batch: number): void {
+  const data = new Uint8Array(Uint32Array.of(step, batch).buffer);
+  clock.gpu.queue.record({ kind: "write", target: clock.allocation, offset: 0, data });
 }
 
-/** Takes the norm of the gradients, decides whether the step is good, and writes a line of history. `loss` is f32 [1]. */
-export function beginUpdate(state: OptimiserState, loss: Tensor): void {
-  const { parameters, gradients, control, history } = state;
+/**
+ * Puts the loss, f32 of one element, and the gradients, in the order of `parameters.places`, where the update reads them; on
+ * top of what earlier batches of this step gave.
+ */
+export function collectGradients(state: OptimiserState, loss: Tensor, given: readonly Tensor[]): void {
+  const { parameters, sums, fresh, clock } = state;
+  const target = fresh ?? sums;
+  for (const [i, { start, size }] of parameters.places.entries()) copy(given[i], target, start, size);
+  copy(loss, target, parameters.flat.size, 1);
+  if (!fresh) return;
+  const quads = sums.size / 4;
+  dispatch(addBatch, {}, Math.ceil(quads / 64), { quads }, [fresh, clock, sums], sums.size);
+}
+
+/** Takes the norm of the gradients, decides whether the step is good, and writes a line of history. */
+export function beginUpdate(state: OptimiserState): void {
+  const { parameters, gradients, loss, control, history } = state;
   const chunks = gradients.size / CHUNK;
   const groups = Math.min(NORM_GROUPS, Math.ceil(chunks / 16));
   const parts = empty(parameters.gpu, [groups, 2], "f32", "norm parts");
@@ -154,13 +177,13 @@ export function dispatch(
   });
 }
 
-function copy(source: Tensor, target: Tensor): void {
+function copy(source: Tensor, target: Tensor, start = 0, size = source.size): void {
   source.gpu.queue.record({
     kind: "copy",
     source: source.allocation,
     sourceOffset: 0,
     target: target.allocation,
-    targetOffset: 0,
-    bytes: source.bytes,
+    targetOffset: 4 * start,
+    bytes: 4 * size,
   });
 }

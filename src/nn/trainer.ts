@@ -1,12 +1,10 @@
 // A training step on the device: forward, reverse sweep, update. The first step runs as it is recorded, the second is
 // captured, all later ones replay it. It knows no model: the caller gives the loss and writes each batch.
-
 import { Tape } from "../autograd/tape";
 import { TesseraError } from "../base/errors";
-import type { Recording } from "../gpu/recording";
-import { scopedSync } from "../tensor/scope";
 import type { Tensor } from "../tensor/tensor";
 import type { ControlSettings } from "./control";
+import { type MuonSettings, muonUpdate } from "./muon";
 import {
   adamwUpdate,
   beginUpdate,
@@ -14,19 +12,29 @@ import {
   createState,
   HISTORY_ROWS,
   type OptimiserState,
+  writeClock,
   writeSettings,
 } from "./optimiser";
 import { nameOfChunk, type Parameters } from "./parameters";
+import { type Replayed, replayed } from "./replayed";
 import { learningRate, type Schedule } from "./schedules";
 
 export interface TrainerOptions {
   parameters: Parameters;
   /**
    * Records the forward pass on tensors that the caller keeps and gives the loss, f32 of one element. It is called
-   * twice at most, so what changes from step to step must be in tensors.
+   * twice at most, so what changes from step to step must be in tensors; random ops take `clock`.
    */
-  loss(): Tensor;
+  loss(clock: Tensor): Tensor;
   schedule: Schedule;
+  /** AdamW when left out. Muon updates the matrices that say so, AdamW the rest. */
+  optimiser?: "adamw" | "muon";
+  muon?: Omit<MuonSettings, "weightDecay"> & {
+    /** `weightDecay` when left out. */
+    weightDecay?: number;
+    /** Learning rate of the parameters that AdamW updates, as a factor on the schedule's. 1 when left out. */
+    adamwRate?: number;
+  };
   beta1?: number;
   beta2?: number;
   epsilon?: number;
@@ -35,12 +43,15 @@ export interface TrainerOptions {
   maxNorm?: number;
   /** Share of the running average of the weights that a step keeps; left out, no average is kept. */
   emaDecay?: number;
+  /** Batches whose gradients are averaged before an update. 1 when left out. */
+  accumulate?: number;
 }
 
 /** One step as the device saw it. */
 export interface StepMetrics {
   /** Counted from 0. */
   step: number;
+  /** Mean over the accumulated batches. */
   loss: number;
   gradientNorm: number;
   learningRate: number;
@@ -48,35 +59,48 @@ export interface StepMetrics {
   bad: string | null;
 }
 
+export interface StepOptions {
+  /**
+   * Records the writes of batch number `index` of this step. Needed when batches are accumulated; else a batch may as well
+   * be written before the step.
+   */
+  batch?(index: number): void;
+  signal?: AbortSignal;
+}
+
 export interface Trainer {
   readonly state: OptimiserState;
+  readonly optimiser: "adamw" | "muon";
   /** Steps asked for so far. */
   readonly steps: number;
   /** Dispatches and pipelines of one step; null before the second step. */
   readonly cost: { dispatches: number; pipelines: number } | null;
-  /** Records one step behind what is recorded already (the batch) and submits it; it does not wait for its end. */
-  step(signal?: AbortSignal): Promise<void>;
+  /** Records one step behind what is recorded already and submits it; it does not wait for its end. */
+  step(options?: StepOptions): Promise<void>;
   /** The steps since the last call, read in one readback. @throws TesseraError `history` when some were overwritten. */
   metrics(): Promise<StepMetrics[]>;
-  /** Goes on counting from here; for a resumed run whose state was written into `state`. */
+  /** Goes on counting from here; for a resumed run whose state was written into `state` (see checkpoint.ts). */
   resumeAt(steps: number): void;
-  /** Gives the recording's buffers back. The state belongs to the scope in which the trainer was made. */
+  /** Gives the recordings' buffers back. The state belongs to the scope in which the trainer was made. */
   dispose(): void;
 }
 
 /** Makes a trainer; its optimiser state belongs to the current scope. */
 export function createTrainer(options: TrainerOptions): Trainer {
-  const { parameters, schedule } = options;
+  const { parameters, schedule, muon = {}, weightDecay = 0.01, accumulate = 1 } = options;
   const { gpu } = parameters;
-  const { weightDecay = 0.01 } = options;
+  const withMuon = options.optimiser === "muon";
   const state = createState(parameters, {
-    group: (name) => ({ rate: 1, weightDecay: parameters.specs[name].decay === false ? 0 : weightDecay }),
+    group: (name) => ({
+      rate: withMuon ? (muon.adamwRate ?? 1) : 1,
+      weightDecay: parameters.specs[name].decay === false ? 0 : weightDecay,
+    }),
+    skip: (name) => withMuon && parameters.specs[name].muon === true,
     average: options.emaDecay !== undefined,
+    accumulates: accumulate > 1,
   });
   let steps = 0;
   let told = 0;
-  let warm = false;
-  let recording: Recording | undefined;
 
   const settings = (): ControlSettings => ({
     learningRate: learningRate(schedule, steps),
@@ -84,41 +108,54 @@ export function createTrainer(options: TrainerOptions): Trainer {
     beta2: options.beta2 ?? 0.999,
     epsilon: options.epsilon ?? 1e-8,
     maxNorm: options.maxNorm ?? 0,
-    gradientScale: 1,
+    gradientScale: 1 / accumulate,
     emaDecay: options.emaDecay ?? 0,
-    momentum: 0,
+    momentum: muon.momentum ?? 0.95,
+    lossScale: 1 / accumulate,
   });
-  const record = (): void => {
-    scopedSync(gpu, () => {
-      const tape = new Tape(gpu);
-      const loss = tape.run(options.loss, parameters.tensors);
-      collectGradients(state, tape.backward(loss, parameters.tensors));
-      beginUpdate(state, loss);
-      adamwUpdate(state);
-    });
+  const sweep = (): void => {
+    const tape = new Tape(gpu);
+    const loss = tape.run(() => options.loss(state.clock), parameters.tensors);
+    collectGradients(state, loss, tape.backward(loss, parameters.tensors));
   };
+  const update = (): void => {
+    beginUpdate(state);
+    if (withMuon) muonUpdate(state, { weightDecay, ...muon });
+    adamwUpdate(state);
+  };
+  // Several batches share one recording, and the update has its own; a single batch goes with it.
+  const parts: { batch: Replayed; update?: Replayed } =
+    accumulate > 1
+      ? { batch: replayed(gpu, sweep), update: replayed(gpu, update) }
+      : {
+          batch: replayed(gpu, () => {
+            sweep();
+            update();
+          }),
+        };
 
   return {
     state,
+    optimiser: options.optimiser ?? "adamw",
     get steps() {
       return steps;
     },
     get cost() {
-      return recording ? { dispatches: recording.dispatches, pipelines: recording.pipelines } : null;
+      const [batch, last] = [parts.batch.recording, parts.update?.recording];
+      if (!batch || (parts.update && !last)) return null;
+      return {
+        dispatches: accumulate * batch.dispatches + (last?.dispatches ?? 0),
+        pipelines: batch.pipelines + (last?.pipelines ?? 0),
+      };
     },
-    async step(signal) {
+    async step({ batch, signal } = {}) {
       writeSettings(state, settings());
-      if (!warm) {
-        record();
-        warm = true;
-      } else {
-        if (!recording) {
-          await gpu.flush({ signal });
-          record();
-          recording = await gpu.queue.capture();
-        }
-        gpu.queue.record({ kind: "replay", recording });
+      for (let i = 0; i < accumulate; i++) {
+        writeClock(state, steps, i);
+        batch?.(i);
+        await parts.batch.run(signal);
       }
+      await parts.update?.run(signal);
       steps++;
       await gpu.flush(signal ? { signal } : {});
     },
@@ -146,8 +183,8 @@ export function createTrainer(options: TrainerOptions): Trainer {
       told = at;
     },
     dispose() {
-      recording?.dispose();
-      recording = undefined;
+      parts.batch.dispose();
+      parts.update?.dispose();
     },
   };
 }
