@@ -131,6 +131,7 @@ test("a tab closed in mid-run: the run is listed as interrupted, its heads are t
   expect(await row.locator("td").nth(3).textContent()).toBe("Interrupted");
   await row.getByRole("link").click();
   await next.idle();
+  expect(await next.page.getByRole("alert").allTextContents()).toEqual([]);
   const kept = await heads(next).count();
   expect(kept).toBeGreaterThan(0);
   expect(kept).toBeLessThan(HEADS);
