@@ -12,14 +12,14 @@ import { kernelCases } from "./page/cases";
 import type { PageReply, PageRequest } from "./page/main";
 import { runCase } from "./page/run";
 import { tesseraContestant } from "./page/tessera";
-import { sparseAttentionRows } from "./sparse-attention";
+import { workflowRows, workflowSuites } from "./suites";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const SUITES = ["kernels", "sparse-attention"] as const;
+const SUITES: readonly string[] = ["kernels", ...workflowSuites];
 const PEERS = ["jax-js", "TensorFlow.js", "ONNX Runtime Web"];
 const USAGE = `npm run bench -- <suite> [--target node|chromium|firefox] [--rounds N] [--only TEXT] [--peers a,b] [--length L] [--json]
 suites: ${SUITES.join(", ")}; peers (kernels in a browser only): ${PEERS.join(", ")}
---length: tokens of sparse-attention, a multiple of 64 (4096). In Node the variable TESSERA_ADAPTER picks the adapter.`;
+--length: tokens of a workflow's bench, a multiple of 64 (default: its published table). In Node the variable TESSERA_ADAPTER picks the adapter.`;
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -72,7 +72,7 @@ async function inNode(request: PageRequest): Promise<PageReply> {
   const gpu = await openGpu((await openNodeGpu()).gpu);
   const adapter = { name: gpu.adapter.name, features: gpu.adapter.features };
   const options = { ...request, log };
-  if (request.suite === "sparse-attention") return { adapter, rows: await sparseAttentionRows(gpu, options) };
+  if (request.suite !== "kernels") return { adapter, rows: await workflowRows(request.suite, gpu, options) };
   const rows = [];
   for (const item of kernelCases(request.only))
     rows.push(await runCase(item, tesseraContestant(gpu), [], options));

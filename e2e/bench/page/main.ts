@@ -1,6 +1,6 @@
 // The bench inside a browser page: exposes one function that the command calls and returns plain rows.
 import { openGpu } from "../../../src/gpu/gpu";
-import { sparseAttentionRows } from "../sparse-attention";
+import { workflowRows } from "../suites";
 import { kernelCases } from "./cases";
 import type { Contestant, Row } from "./contestant";
 import { runCase } from "./run";
@@ -15,7 +15,8 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 export interface PageRequest {
-  suite: "kernels" | "sparse-attention";
+  /** "kernels", or a workflow that brings a bench. */
+  suite: string;
   rounds: number;
   /** Tokens of sparse-attention; 0 for the published size. */
   length: number;
@@ -47,8 +48,8 @@ async function bench(request: PageRequest): Promise<PageReply> {
   const gpu = await openGpu(navigator.gpu);
   const log = (line: string): void => console.log(line);
   const adapter = { name: gpu.adapter.name, features: gpu.adapter.features };
-  if (request.suite === "sparse-attention")
-    return { adapter, rows: await sparseAttentionRows(gpu, { ...request, log }) };
+  if (request.suite !== "kernels")
+    return { adapter, rows: await workflowRows(request.suite, gpu, { ...request, log }) };
   const { peers, missing } = await contestants(request);
   const ours = tesseraContestant(gpu);
   const rows: Row[] = [];

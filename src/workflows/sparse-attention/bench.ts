@@ -1,33 +1,20 @@
 // Rows of `bench -- sparse-attention`: the workflow's kernels against our own dense kernel, in turn, in one run.
 // Every result is checked before anything is timed: all blocks kept is dense, masses sum to the rows of a block, and the
 // share of mass that a list keeps is what the two log-sum-exps say.
-import { defaults } from "../../src/base/params";
-import type { Gpu } from "../../src/gpu/gpu";
-import { attention } from "../../src/ops/attention";
-import { scoped, scopedSync } from "../../src/tensor/scope";
-import { type Tensor, upload } from "../../src/tensor/tensor";
-import {
-  blockMass,
-  fusedAttention,
-  planBlocks,
-  selectBlocks,
-  sparseAttention,
-} from "../../src/workflows/sparse-attention/engine/kernels";
-import { keepCount } from "../../src/workflows/sparse-attention/engine/lists";
-import { synthesiseHead, synthGrid } from "../../src/workflows/sparse-attention/engine/synth";
-import { synthParams } from "../../src/workflows/sparse-attention/protocol-params";
-import { longAttentionRow } from "./long-attention";
-import type { Row } from "./page/contestant";
-import { relativeDifference, round4, timeInTurn } from "./page/timing";
 
-export interface SparseBenchOptions {
-  rounds: number;
-  /** Tokens; 0 for the 4,096 of the published table. */
-  length: number;
-  /** Keeps the rows whose name or case contains the text. */
-  only: string;
-  log(line: string): void;
-}
+import { longAttentionRow } from "../../../e2e/bench/long-attention";
+import type { Row } from "../../../e2e/bench/page/contestant";
+import { relativeDifference, round4, timeInTurn } from "../../../e2e/bench/page/timing";
+import type { BenchOptions } from "../../../e2e/bench/suites";
+import { defaults } from "../../base/params";
+import type { Gpu } from "../../gpu/gpu";
+import { attention } from "../../ops/attention";
+import { scoped, scopedSync } from "../../tensor/scope";
+import { type Tensor, upload } from "../../tensor/tensor";
+import { blockMass, fusedAttention, planBlocks, selectBlocks, sparseAttention } from "./engine/kernels";
+import { keepCount } from "./engine/lists";
+import { synthesiseHead, synthGrid } from "./engine/synth";
+import { synthParams } from "./protocol-params";
 
 const HEADS = 8;
 const DIM = 64;
@@ -47,7 +34,7 @@ interface Work {
 }
 
 /** @throws Error when a result is wrong, before any time is taken. */
-export async function sparseAttentionRows(gpu: Gpu, options: SparseBenchOptions): Promise<Row[]> {
+export async function rows(gpu: Gpu, options: BenchOptions): Promise<Row[]> {
   const length = options.length || 4096;
   const wanted = (name: string, kase: string): boolean => `${name} ${kase}`.includes(options.only);
   const rows: Row[] = [];
@@ -165,7 +152,7 @@ async function measure(
   gpu: Gpu,
   dense: () => void,
   work: readonly Work[],
-  options: SparseBenchOptions,
+  options: BenchOptions,
 ): Promise<Row[]> {
   if (work.length === 0) return [];
   const timed = (name: string, record: () => void) => ({
