@@ -106,9 +106,12 @@ export interface HeadResult {
   /** Blocks kept / all blocks, text included; skipped = 1 - kept. */
   kept: number;
   skipped: number;
-  /** Softmax mass kept at the uniform budget, before tiers. */
+  /** Softmax mass kept at the uniform budget, before tiers; an estimate where the masses are of another step's LSE. */
   uniformRecall: number;
-  /** Softmax mass kept with this mask: mean over the analysed rows, from the block masses. */
+  /**
+   * Softmax mass kept with this mask, mean over the analysed rows: from the block masses, or by the LSEs where the
+   * masses are of another step's LSE.
+   */
   recall: number;
   /** The same from exp(LSE sparse - LSE dense); null for rules without a sparse pass. */
   lseRecall: number | null;

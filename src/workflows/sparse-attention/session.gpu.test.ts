@@ -175,6 +175,21 @@ describe("session", () => {
     },
   );
 
+  test("recall with the LSE of another step is that of fresh masses, for a mask that does not depend on them", async () => {
+    const { context: quiet } = context();
+    await session.load({ kind: "synth", settings: { ...small, steps: 2 } }, quiet);
+    const fixed: Settings = { ...settings, strategy: "random", tiers: false };
+    const triples = ["step 1 layer 0"];
+    const fresh = await session.analyse({ settings: fixed, triples }, quiet);
+    for (const search of ["cached", "one-pass"] as const) {
+      const stale = await session.analyse({ settings: { ...fixed, search }, triples }, quiet);
+      for (const [i, head] of stale.heads.entries()) {
+        expect(head.massError).toBeGreaterThan(1e-2);
+        expect(head.recall).toBeCloseTo(fresh.heads[i].recall, 4);
+      }
+    }
+  });
+
   test("token order does not change dense outputs", async () => {
     const { context: quiet } = context();
     await session.load({ kind: "synth", settings: small }, quiet);

@@ -249,6 +249,7 @@ function judge({
   const rows = lseRecalls(sparse.lse, searched.lse);
   const error = outputError(sparse.out, searched.out, rows, largestValue);
   const kept = keptShare(sparse.lists);
+  const byLse = rows.reduce((a, b) => a + b, 0) / rows.length;
   return {
     triple: triple.id,
     step: triple.step,
@@ -259,8 +260,8 @@ function judge({
     kept,
     skipped: 1 - kept,
     uniformRecall: uniform,
-    recall: headRecall(rowRecalls(searched.mass, sparse.lists, tokens), tokens),
-    lseRecall: rows.reduce((a, b) => a + b, 0) / rows.length,
+    recall: searched.isStale ? byLse : headRecall(rowRecalls(searched.mass, sparse.lists, tokens), tokens),
+    lseRecall: byLse,
     massError: searched.massError,
     outputError: error.relative,
     maxError: error.max,

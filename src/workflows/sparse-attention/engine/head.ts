@@ -113,6 +113,8 @@ export interface Searched {
   lse: Float32Array;
   /** Block masses [nq, nk]; each row scaled so that it sums to its tokens, which only a stale LSE makes a change. */
   mass: Float32Array<ArrayBuffer>;
+  /** Whether the masses are relative to the LSE of another step: then they rank blocks, and are no shares. */
+  isStale: boolean;
   /** Largest | row sum - tokens | before that scaling. */
   massError: number;
   redone: number;
@@ -135,7 +137,8 @@ export async function searchHead(
       attention(q, k, v, { scale: options.scale }),
     );
     const { o, lse } = dense.result;
-    const reference = search === "fused" || !cached ? lse : upload(gpu, cached, lse.shape);
+    const isStale = search !== "fused" && cached !== null;
+    const reference = isStale ? upload(gpu, cached, lse.shape) : lse;
     const found = await timed(gpu, part(watch, DENSE_SHARE, 1), () =>
       search === "one-pass"
         ? fusedAttention(q, k, v, reference, options)
@@ -148,6 +151,7 @@ export async function searchHead(
       out: await o.readFloats(),
       lse: await lse.readFloats(),
       mass: raw,
+      isStale,
       massError: normalise(raw, head.plan),
       redone: Array.from(flags).filter((f) => f !== 0).length,
       denseMs: dense.ms,

@@ -112,7 +112,7 @@ function Verdict({ found, note }: { found: Measurement; note: string | undefined
       title="Sparse against dense"
       note={[
         note,
-        `${found.triple}, ${found.heads} heads of ${found.length.toLocaleString("en")} tokens, ${found.device.description}`,
+        `${found.triple}, ${found.heads} ${found.heads === 1 ? "head" : "heads"} of ${found.length.toLocaleString("en")} tokens, ${found.device.description}`,
       ]
         .filter(Boolean)
         .join(". ")}
