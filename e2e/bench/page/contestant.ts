@@ -41,6 +41,4 @@ export interface Row {
   absent: Record<string, string>;
   /** Largest difference to what the row was checked against, relative to the largest value. */
   difference: number | null;
-  /** Kernel variant that ran, where the tuner had a choice. */
-  kernel?: string;
 }
