@@ -61,14 +61,13 @@ export function rotation(
   };
 }
 
-/** x f[..., L, width] → f[..., L, width]. `rotary` left out: the model knows positions by other means. */
-export function selfAttention(
+/** What self-attention reads, with QK-norm and positions: x f[..., L, width] → packed rows f[..., L, q | k | v heads]. */
+export function packedHeads(
   p: Parameters,
   name: string,
   x: Tensor,
-  options: HeadOptions & { causal?: boolean; rotary?: Rotation; residual?: Tensor },
+  { heads, kvHeads = heads, qkNorm, rotary: turn }: HeadOptions & { rotary?: Rotation },
 ): Tensor {
-  const { heads, kvHeads = heads, qkNorm, causal, rotary: turn, residual } = options;
   const packed = linear(p, `${name}.qkv`, x);
   const rows = [
     ...packed.shape.slice(0, -1),
@@ -84,6 +83,17 @@ export function selfAttention(
     const { split, interleaved } = turn;
     qkv = rotary(qkv, turn.positions, turn.table, { split, interleaved, turned: heads + kvHeads });
   }
-  const o = attentionPacked(qkv.reshape(packed.shape), { heads, kvHeads, causal });
+  return qkv.reshape(packed.shape);
+}
+
+/** x f[..., L, width] → f[..., L, width]. `rotary` left out: the model knows positions by other means. */
+export function selfAttention(
+  p: Parameters,
+  name: string,
+  x: Tensor,
+  options: HeadOptions & { causal?: boolean; rotary?: Rotation; residual?: Tensor },
+): Tensor {
+  const { heads, kvHeads = heads, causal, residual } = options;
+  const o = attentionPacked(packedHeads(p, name, x, options), { heads, kvHeads, causal });
   return linear(p, `${name}.proj`, o, { residual });
 }
