@@ -9,7 +9,7 @@ import type { Analysis, HeadResult } from "../protocol";
 import type { Settings } from "../protocol-params";
 import type { Job, LabState, Snapshot } from "./state";
 
-export const WORKFLOW = "sparse-attention";
+const WORKFLOW = "sparse-attention";
 const ARTEFACT = "results.json";
 
 export interface Ended {
