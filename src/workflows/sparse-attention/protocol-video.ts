@@ -52,11 +52,23 @@ export const modelParams = {
 export const trainParams = {
   steps: int(10_000, { min: 1, max: 10_000_000, help: "Optimiser steps.", group: "Training" }),
   batch: int(8, { min: 1, max: 256, unit: "clips", help: "Clips of a step.", group: "Training" }),
+  accumulate: int(1, {
+    min: 1,
+    max: 64,
+    unit: "batches",
+    help: "Batches whose gradients are averaged in a step.",
+    group: "Training",
+  }),
+  optimiser: choice("adamw", ["adamw", "muon"], {
+    labels: { adamw: "AdamW", muon: "Muon" },
+    help: "Muon updates the matrices of the blocks, AdamW the rest at a tenth of the rate.",
+    group: "Training",
+  }),
   learningRate: float(1e-3, {
     min: 0,
     max: 1,
     label: "Learning rate",
-    help: "Highest learning rate of AdamW; it rises linearly, then falls as a cosine to a tenth.",
+    help: "Highest learning rate (about 0.001 for AdamW, 0.02 for Muon); it rises linearly, then falls as a cosine to a tenth.",
     group: "Training",
   }),
   warmup: int(200, { min: 0, max: 100_000, unit: "steps", help: "Steps of the rise.", group: "Training" }),

@@ -132,6 +132,31 @@ test("a cancelled training and a missing file end in words, and leave nothing on
   expect(files.has("never")).toBe(false);
 });
 
+test("a training that was cancelled goes on from its checkpoint to the same file, bit for bit", async () => {
+  const flags = { ...nano, steps: 6, batch: 1, accumulate: 2, every: 3, dtype: "F32" };
+  await run("train", { ...flags, out: "whole" });
+  const { run: train, params } = commands.train;
+  const controller = new AbortController();
+  const context = plainContext({ signal: controller.signal, emit: () => controller.abort() });
+  const parts = { ...flags, out: "parts", checkpoint: "state" };
+  const first = train({ params: validate(params, parts), files: [] }, host, context);
+  await expect(first).rejects.toMatchObject({ code: "cancelled" });
+  expect(files.has("parts")).toBe(false);
+  expect(await run("train", parts)).toMatchObject({ resumedAt: 3, written: ["parts", "state"] });
+  expect(files.get("parts")).toEqual(files.get("whole"));
+  // A finished run has nothing left to do, and another model is refused by what differs.
+  expect(await run("train", parts)).toMatchObject({ resumedAt: 6, loss: null });
+  await expect(run("train", { ...parts, dim: 64 })).rejects.toThrow(/This state cannot be resumed: .* is \[/);
+});
+
+test("Muon is another optimiser, not another name", async () => {
+  const flags = { ...nano, steps: 4, batch: 1, every: 4, learningRate: 0.02, dtype: "F32" };
+  const adamw = await run<{ validationLoss: number }>("train", { ...flags, out: "adamw" });
+  const muon = await run<{ validationLoss: number }>("train", { ...flags, optimiser: "muon", out: "muon" });
+  expect(Number.isFinite(muon.validationLoss)).toBe(true);
+  expect(Math.abs(muon.validationLoss - adamw.validationLoss)).toBeGreaterThan(1e-4);
+});
+
 test("a batch that no binding holds is refused with the one that fits", async () => {
   const limit = gpu.device.limits.maxStorageBufferBindingSize;
   const flags = { size: "M", frames: 128, batch: 256 };

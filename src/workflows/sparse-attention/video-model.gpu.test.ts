@@ -37,7 +37,9 @@ test("velocity, loss and gradients are those of PyTorch", () =>
     const specs = modelSpecs(config);
     const values = new Map(
       Object.entries(specs).map(([name, { shape }], n) => {
-        const data = name.endsWith("_norm") ? wave(sizeOf(shape), n, 0.2, 1) : wave(sizeOf(shape), n, 0.3);
+        const data = name.endsWith("_norm.weight")
+          ? wave(sizeOf(shape), n, 0.2, 1)
+          : wave(sizeOf(shape), n, 0.3);
         return [name, { shape, data }];
       }),
     );

@@ -5,12 +5,12 @@ import { bytesSource } from "../../formats/source";
 import { initialValues } from "../../nn/init";
 import { type AblationRow, gridPoints, parseRows, rowKey } from "./engine/video/ablate";
 import { gridOf } from "./engine/video/ablate-command";
-import { configOf } from "./engine/video/commands";
 import { compareRuns, runTimes } from "./engine/video/compare";
 import { makeGeometry, recallsOf, rowCounts } from "./engine/video/geometry";
 import { rotarySplit } from "./engine/video/layers";
 import { modelSpecs } from "./engine/video/model";
 import { clipValues } from "./engine/video/render";
+import { configOf } from "./engine/video/train-command";
 import { encodeWeights, readWeights, type VideoWeights } from "./engine/video/weights";
 import {
   clipParams,

@@ -16,7 +16,8 @@ import { costWords, inspect, resolveGrid } from "./plan";
 import { measure } from "./timing";
 import { tokenOrder } from "./tokens";
 import { ablateCommand } from "./video/ablate-command";
-import { sampleCommand, trainCommand } from "./video/commands";
+import { sampleCommand } from "./video/sample-command";
+import { trainCommand } from "./video/train-command";
 
 const analyseParams = {
   ...params,

@@ -1,10 +1,10 @@
 // The ablation from the command line: lists of values become a grid, results one JSON object a line, and a file that holds
 // some of them already is gone on with.
-import { TesseraError } from "../../../../base/errors";
 import { int, parseValue, text } from "../../../../base/params";
 import { type CommandHost, defineCommand } from "../../../define";
 import { clipParams, type SparseSettings, sparseParams } from "../../protocol-video";
 import { type AblationRow, ablate, type Grid, gridPoints, parseRows, rowKey } from "./ablate";
+import { openIfThere } from "./files";
 import { readWeights } from "./weights";
 
 const list = (values: string, what: string, separator = ",") =>
@@ -73,11 +73,6 @@ export function gridOf(flags: { [K in keyof typeof gridParams]: string }): Grid 
 }
 
 async function knownRows(host: CommandHost, path: string): Promise<AblationRow[]> {
-  try {
-    const source = await host.open(path);
-    return parseRows(new TextDecoder().decode(await source.read(0, source.size)));
-  } catch (error) {
-    if (error instanceof TesseraError && error.fields.reason === "ENOENT") return [];
-    throw error;
-  }
+  const source = await openIfThere(host, path);
+  return source ? parseRows(new TextDecoder().decode(await source.read(0, source.size))) : [];
 }

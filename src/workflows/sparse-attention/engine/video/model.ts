@@ -4,29 +4,27 @@
 import { recompute } from "../../../../autograd/recompute";
 import { TesseraError } from "../../../../base/errors";
 import type { Gpu } from "../../../../gpu/gpu";
+import {
+  type HeadOptions,
+  packedHeads,
+  type Rotation,
+  rotation,
+  selfAttentionSpecs,
+} from "../../../../nn/attention";
+import { embedding, embeddingSpecs } from "../../../../nn/embedding";
+import { linear, linearSpecs } from "../../../../nn/linear";
+import { mlp, mlpSpecs } from "../../../../nn/mlp";
+import { gate, modulate, modulation, modulationSpecs } from "../../../../nn/modulation";
 import type { ParameterSpecs, Parameters } from "../../../../nn/parameters";
 import { attentionPacked } from "../../../../ops/attention-packed";
+import { add } from "../../../../ops/binary";
 import { concat } from "../../../../ops/concat";
 import { layerNorm } from "../../../../ops/layer-norm";
-import { gate, modulate } from "../../../../ops/modulate";
-import { rotaryTable } from "../../../../ops/rotary";
 import { sliceAxis } from "../../../../ops/slice";
 import { type Tensor, upload, zeros } from "../../../../tensor/tensor";
 import { MLP_RATIO, PATCH, type SparseSettings, type VideoConfig } from "../../protocol-video";
-import { PATCH_VALUES, sequenceLength, videoTokenCount } from "./cost";
-import {
-  embedCaption,
-  embedTime,
-  linear,
-  linearSpecs,
-  modulation,
-  modulationSpecs,
-  normAndRotate,
-  type Rotation,
-  rotarySplit,
-  timeFrequencies,
-  timeSpecs,
-} from "./layers";
+import { PATCH_VALUES, videoTokenCount } from "./cost";
+import { embedTime, glorot, rotarySplit, timeFrequencies, timeSpecs } from "./layers";
 import { tokenPositions, videoOrder } from "./patches";
 import { TEXT_TOKENS, WORDS } from "./words";
 
@@ -52,37 +50,27 @@ export interface VideoModel {
  */
 export function modelSpecs(config: VideoConfig): ParameterSpecs {
   checkConfig(config);
-  const { dim, layers, heads } = config;
-  const embedding = (shape: number[]) =>
-    ({ shape, init: { kind: "normal", std: 0.02 }, decay: false }) as const;
-  const gain = { shape: [dim / heads], init: { kind: "ones" }, decay: false } as const;
+  const { dim, layers } = config;
   const blocks = Array.from({ length: layers }, (_, i): ParameterSpecs => {
     const name = `blocks.${i}`;
     return {
       ...modulationSpecs(`${name}.modulation`, dim, 6),
-      // Each of the three is a layer of its own to the initialiser.
-      ...linearSpecs(`${name}.attention.qkv`, dim, 3 * dim, {
-        kind: "xavier-uniform",
-        fanIn: dim,
-        fanOut: dim,
-      }),
-      [`${name}.attention.q_norm`]: gain,
-      [`${name}.attention.k_norm`]: gain,
-      ...linearSpecs(`${name}.attention.out`, dim, dim),
-      ...linearSpecs(`${name}.mlp.in`, dim, MLP_RATIO * dim),
-      ...linearSpecs(`${name}.mlp.out`, MLP_RATIO * dim, dim),
+      ...selfAttentionSpecs(`${name}.attn`, dim, { ...headOptions(config), ...glorot(dim, dim) }),
+      ...mlpSpecs(`${name}.mlp`, dim, MLP_RATIO * dim, glorot(dim, MLP_RATIO * dim)),
     };
   });
   return {
-    ...linearSpecs("patch", PATCH_VALUES, dim),
-    "caption.word": embedding([WORDS.length, dim]),
-    "caption.place": embedding([TEXT_TOKENS, dim]),
+    ...linearSpecs("patch", PATCH_VALUES, dim, { ...glorot(PATCH_VALUES, dim), muon: false }),
+    ...embeddingSpecs("caption.word", WORDS.length, dim),
+    ...embeddingSpecs("caption.place", TEXT_TOKENS, dim),
     ...timeSpecs(dim),
     ...Object.assign({}, ...blocks),
     ...modulationSpecs("final.modulation", dim, 2),
-    ...linearSpecs("final", dim, PATCH_VALUES, { kind: "zeros" }),
+    ...linearSpecs("final", dim, PATCH_VALUES, { init: { kind: "zeros" }, muon: false }),
   };
 }
+
+const headOptions = ({ heads }: VideoConfig): HeadOptions => ({ heads, qkNorm: true });
 
 function checkConfig({ frames, height, width, dim, layers, heads }: VideoConfig): void {
   const problems: string[] = [];
@@ -107,17 +95,12 @@ export function createModel(
 ): VideoModel {
   const { dim, heads } = config;
   const order = videoOrder(config, kind);
-  const split = rotarySplit(dim / heads);
   const frequencies = timeFrequencies();
   return {
     config,
     weights,
     order,
-    rotation: {
-      positions: upload(gpu, tokenPositions(config, order), [sequenceLength(config), 3], "u32"),
-      table: rotaryTable(gpu, split, ROTARY_BASE),
-      split,
-    },
+    rotation: rotation(gpu, tokenPositions(config, order), rotarySplit(dim / heads), { theta: ROTARY_BASE }),
     frequencies: upload(gpu, frequencies, [1, frequencies.length]),
     ones: upload(gpu, new Float32Array(dim).fill(1), [dim]),
     zeros: zeros(gpu, [dim]),
@@ -140,7 +123,8 @@ export function embed(
   caption: Tensor,
 ): Embedded {
   const video = linear(weights, "patch", tokens);
-  return { x: concat([video, embedCaption(weights, caption)], 1), c: embedTime(weights, t, frequencies) };
+  const text = add(embedding(weights, "caption.word", caption), weights.at("caption.place.weight"));
+  return { x: concat([video, text], 1), c: embedTime(weights, t, frequencies) };
 }
 
 /** What a block hands to attention, and what it needs afterwards. */
@@ -153,13 +137,12 @@ export interface Asked {
 
 /** First half of block `layer`: adaLN, then queries, keys and values. */
 export function beforeAttention(model: VideoModel, layer: number, { x, c }: Embedded): Asked {
-  const { weights, config, rotation } = model;
+  const { weights, config } = model;
   const name = `blocks.${layer}`;
   const table = modulation(weights, `${name}.modulation`, c, 6);
   const h = modulate(layerNorm(x, model.ones, model.zeros), table, { shift: 0, scale: 1 });
-  const gains = { q: weights.at(`${name}.attention.q_norm`), k: weights.at(`${name}.attention.k_norm`) };
-  const qkv = linear(weights, `${name}.attention.qkv`, h);
-  return { qkv: normAndRotate(qkv, gains, config.heads, rotation), table };
+  const options = { ...headOptions(config), rotary: model.rotation };
+  return { qkv: packedHeads(weights, `${name}.attn`, h, options), table };
 }
 
 /** Second half: x + gate·W o, then the MLP. `o` [B, L, d] is what attention gave; result [B, L, d]. */
@@ -172,10 +155,9 @@ export function afterAttention(
 ): Tensor {
   const { weights } = model;
   const name = `blocks.${layer}`;
-  const y = gate(linear(weights, `${name}.attention.out`, o), table, 2, x);
+  const y = gate(linear(weights, `${name}.attn.proj`, o), table, 2, x);
   const h = modulate(layerNorm(y, model.ones, model.zeros), table, { shift: 3, scale: 4 });
-  const hidden = linear(weights, `${name}.mlp.in`, h, { activation: "gelu-tanh" });
-  return gate(linear(weights, `${name}.mlp.out`, hidden), table, 5, y);
+  return gate(mlp(weights, `${name}.mlp`, h, { activation: "gelu-tanh" }), table, 5, y);
 }
 
 /** Velocity of the video tokens, [B, N, 48]. */

@@ -4,7 +4,9 @@ import { TesseraError } from "../../../../base/errors";
 import type { ParamValues } from "../../../../base/params";
 import { formatBytes } from "../../../../base/stats";
 import type { TaskContext } from "../../../../base/task";
+import type { TensorFile } from "../../../../formats/tensor-data";
 import type { Gpu } from "../../../../gpu/gpu";
+import { encodeTraining, resumeTraining } from "../../../../nn/checkpoint";
 import { createParameters, type ParameterValues, readParameters } from "../../../../nn/parameters";
 import { createTrainer, type StepMetrics, type Trainer } from "../../../../nn/trainer";
 import { scoped, scopedSync } from "../../../../tensor/scope";
@@ -25,6 +27,14 @@ export interface TrainRequest {
   lean: boolean;
   /** Steps between two reports. */
   every: number;
+  checkpoint?: {
+    /** Steps between two checkpoints. */
+    every: number;
+    /** Takes the bytes of a state: each `every` steps, at the end, when cancelled, and before an error about the numbers. */
+    save(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+    /** A state to go on from. */
+    resume?: TensorFile;
+  };
 }
 
 /** Progress of training; `steps` since the last report. */
@@ -38,9 +48,12 @@ export interface TrainReport {
 export interface Trained {
   /** The running average of the weights. */
   values: Map<string, ParameterValues>;
+  /** Of each step since the start or the checkpoint that was gone on from. */
   losses: number[];
-  /** Mean loss of the last tenth, at most 100 steps; and of the averaged weights on clips of another seed. */
-  loss: number;
+  /** Steps done before this call, by the checkpoint. */
+  resumedAt: number;
+  /** Mean loss of the last tenth, at most 100 steps (null when there was nothing left to do); and of the averaged weights on clips of another seed. */
+  loss: number | null;
   validationLoss: number;
   seconds: number;
   parameters: number;
@@ -52,10 +65,13 @@ export interface Trained {
 const WEIGHT_SEED = 0x5eed_0001;
 const VALIDATION_SEED = 0x5eed_0002;
 const VALIDATION_BATCHES = 4;
+/** Beside Muon at its usual rate of 0.02, AdamW's parameters want about a tenth of it. */
+const MUON_ADAMW_RATE = 0.1;
 
 /**
- * Runs all steps. @throws TesseraError `too-large` before anything is allocated, `diverged` when a step has no finite
- * loss or gradient (the weights before it are kept in `error.fields`-free form by the last report), `cancelled`.
+ * Runs all steps. @throws TesseraError `too-large` before anything is allocated, `diverged` when a step has no finite loss
+ * or gradient (the device skips such a step, so the state that is saved then is that of the last good one), `checkpoint`,
+ * `cancelled`.
  */
 export async function train(
   gpu: Gpu,
@@ -73,6 +89,9 @@ export async function train(
     const batches = createBatches(gpu, model, settings);
     const trainer = createTrainer({
       parameters: weights,
+      optimiser: settings.optimiser,
+      muon: { adamwRate: MUON_ADAMW_RATE },
+      accumulate: settings.accumulate,
       loss: () => flowLoss(model, batches.batch, lean),
       schedule: {
         kind: "cosine",
@@ -87,18 +106,25 @@ export async function train(
       // An average over more than a tenth of the run would still hold the first weights.
       emaDecay: Math.min(settings.emaDecay, Math.max(0, 1 - 10 / settings.steps)),
     });
+    const { checkpoint } = request;
+    if (checkpoint?.resume) await resumeTraining(trainer, checkpoint.resume);
+    const resumedAt = trainer.steps;
+    const save = async (): Promise<void> => checkpoint?.save(await encodeTraining(trainer));
     const losses: number[] = [];
     const started = performance.now();
     let [reported, peakBytes] = [started, 0];
     try {
       while (trainer.steps < settings.steps) {
         await context.gate();
-        batches.write(trainer.steps);
-        await trainer.step();
-        if (trainer.steps % every !== 0 && trainer.steps < settings.steps) continue;
+        const first = trainer.steps * settings.accumulate;
+        await trainer.step({ batch: (i) => batches.write(first + i) });
+        const done = trainer.steps === settings.steps;
+        const saves = checkpoint && (done || trainer.steps % checkpoint.every === 0);
+        if (!done && !saves && trainer.steps % every !== 0) continue;
         const steps = await trainer.metrics();
         losses.push(...steps.map((s) => s.loss));
         expectGood(steps);
+        if (saves) await save();
         const now = performance.now();
         const perSecond = (1000 * steps.length) / (now - reported);
         reported = now;
@@ -108,24 +134,27 @@ export async function train(
           total: settings.steps,
           what: `Training, loss ${losses[losses.length - 1].toFixed(4)}, ${perSecond.toPrecision(3)} steps a second`,
         });
-        await onReport({
-          steps,
-          stepsPerSecond: perSecond,
-          flops: perSecond * settings.batch * trainingCost(config),
-        });
+        const clips = settings.batch * settings.accumulate;
+        await onReport({ steps, stepsPerSecond: perSecond, flops: perSecond * clips * trainingCost(config) });
       }
       const values = await readParameters(weights, trainer.state.average);
       const tail = losses.slice(-Math.min(100, Math.ceil(losses.length / 10)));
       return {
         values,
         losses,
-        loss: tail.reduce((a, b) => a + b, 0) / tail.length,
+        resumedAt,
+        loss: tail.length ? tail.reduce((a, b) => a + b, 0) / tail.length : null,
         validationLoss: await validate(gpu, config, values, settings),
         seconds: (performance.now() - started) / 1000,
         parameters: weights.count,
         cost: trainer.cost,
         peakBytes,
       };
+    } catch (error) {
+      const isKept =
+        error instanceof TesseraError && (error.code === "cancelled" || error.code === "diverged");
+      if (isKept && trainer.steps > resumedAt) await save();
+      throw error;
     } finally {
       trainer.dispose();
     }

@@ -2,9 +2,10 @@
 
 import { crc32 } from "../../../../base/crc32";
 import { TesseraError } from "../../../../base/errors";
-import { decodeHalf, encodeHalf } from "../../../../base/half";
+import { encodeHalf } from "../../../../base/half";
 import { encodeSafetensors, openSafetensors, type TensorToWrite } from "../../../../formats/safetensors";
 import type { ByteSource } from "../../../../formats/source";
+import { decodeWeights } from "../../../../nn/checkpoint";
 import type { ParameterValues } from "../../../../nn/parameters";
 import type { VideoConfig } from "../../protocol-video";
 import { modelSpecs } from "./model";
@@ -17,7 +18,7 @@ export interface Origin {
   steps: number;
   seed: number;
   /** Mean loss of the last steps, and on clips that training never saw. */
-  loss: number;
+  loss: number | null;
   validationLoss: number;
   settings: Readonly<Record<string, string | number | boolean>>;
 }
@@ -60,19 +61,11 @@ export async function readWeights(source: ByteSource): Promise<VideoWeights> {
     );
   const config = parse<VideoConfig>(source, text);
   modelSpecs(config); // sizes that no model has are told here, before any tensor is read
-  const values = new Map<string, ParameterValues>();
+  const values = await decodeWeights(file);
   let sum = crc32(new TextEncoder().encode(text));
-  for (const { name } of file.entries) {
-    const { dtype, shape, data } = await file.read(name);
-    if (dtype !== "F32" && dtype !== "F16")
-      throw new TesseraError("weights", `${name}: F32 or F16 is needed, got ${dtype}: ${source.name}`, {
-        name,
-      });
-    sum = crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), sum);
-    values.set(name, {
-      shape,
-      data: dtype === "F32" ? (data as Float32Array) : decodeHalf(data as Uint16Array, "f16"),
-    });
+  for (const { data } of values.values()) {
+    const { buffer, byteOffset, byteLength } = data as Float32Array;
+    sum = crc32(new Uint8Array(buffer, byteOffset, byteLength), sum);
   }
   const id = sum.toString(16).padStart(8, "0");
   return { id, config, values, origin: origin ? parse<Origin>(source, origin) : null };

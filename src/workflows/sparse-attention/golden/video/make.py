@@ -39,17 +39,17 @@ def add_linear(name, inner, outer):
 
 
 add_linear("patch", PATCH, DIM)
-add("caption.word", WORDS, DIM)
-add("caption.place", TEXT, DIM)
+add("caption.word.weight", WORDS, DIM)
+add("caption.place.weight", TEXT, DIM)
 add_linear("time.in", 256, DIM)
 add_linear("time.out", DIM, DIM)
 for layer in range(LAYERS):
     name = f"blocks.{layer}"
     add_linear(f"{name}.modulation", DIM, 6 * DIM)
-    add_linear(f"{name}.attention.qkv", DIM, 3 * DIM)
-    add(f"{name}.attention.q_norm", HEAD, scale=0.2, shift=1.0)
-    add(f"{name}.attention.k_norm", HEAD, scale=0.2, shift=1.0)
-    add_linear(f"{name}.attention.out", DIM, DIM)
+    add_linear(f"{name}.attn.qkv", DIM, 3 * DIM)
+    add(f"{name}.attn.q_norm.weight", HEAD, scale=0.2, shift=1.0)
+    add(f"{name}.attn.k_norm.weight", HEAD, scale=0.2, shift=1.0)
+    add_linear(f"{name}.attn.proj", DIM, DIM)
     add_linear(f"{name}.mlp.in", DIM, 4 * DIM)
     add_linear(f"{name}.mlp.out", 4 * DIM, DIM)
 add_linear("final.modulation", DIM, 2 * DIM)
@@ -97,16 +97,16 @@ def velocity(tokens):
     angles = t[:, None] * frequencies.float().double()
     features = torch.cat((angles.cos(), angles.sin()), -1)
     c = F.silu(linear("time.out", F.silu(linear("time.in", features))))
-    text = weights["caption.word"][captions] + weights["caption.place"]
+    text = weights["caption.word.weight"][captions] + weights["caption.place.weight"]
     x = torch.cat((linear("patch", tokens), text), 1)
     for layer in range(LAYERS):
         name = f"blocks.{layer}"
         m = linear(f"{name}.modulation", c)[:, None].chunk(6, -1)
-        q, k, v = linear(f"{name}.attention.qkv", modulate(x, m[0], m[1])).chunk(3, -1)
-        q = rotate(rms(heads(q), weights[f"{name}.attention.q_norm"]))
-        k = rotate(rms(heads(k), weights[f"{name}.attention.k_norm"]))
+        q, k, v = linear(f"{name}.attn.qkv", modulate(x, m[0], m[1])).chunk(3, -1)
+        q = rotate(rms(heads(q), weights[f"{name}.attn.q_norm.weight"]))
+        k = rotate(rms(heads(k), weights[f"{name}.attn.k_norm.weight"]))
         o = F.scaled_dot_product_attention(q, k, heads(v)).transpose(1, 2).flatten(-2)
-        x = x + m[2] * linear(f"{name}.attention.out", o)
+        x = x + m[2] * linear(f"{name}.attn.proj", o)
         hidden = F.gelu(linear(f"{name}.mlp.in", modulate(x, m[3], m[4])), approximate="tanh")
         x = x + m[5] * linear(f"{name}.mlp.out", hidden)
     m = linear("final.modulation", c)[:, None].chunk(2, -1)
