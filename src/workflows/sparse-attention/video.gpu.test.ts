@@ -80,7 +80,7 @@ const sample = (change: Partial<SparseSettings>, dense = false, guidance = 1) =>
     const caption = "large red circle stays, dark plain backdrop";
     return sampleClip(
       model,
-      { caption, seed: 5, guidance, settings: all, plans, level: "diagnose", what: "Sampling" },
+      { caption, seed: 5, guidance, settings: all, plans, level: "diagnose" },
       context,
     );
   });

@@ -14,7 +14,7 @@ import type {
 } from "../../protocol-video";
 import { compareRuns, densePass, runTimes } from "./compare";
 import { createModel, modelSpecs, type VideoModel } from "./model";
-import { type SampledClip, type SampleRequest, sampleClip } from "./sampler";
+import { type SampledClip, type SampleRequest, type Sampler, sampleClip, startSampler } from "./sampler";
 import { makeScene } from "./scene";
 import { planSteps, type StepPlan } from "./schedule";
 import type { VideoWeights } from "./weights";
@@ -67,13 +67,29 @@ export function runClip(
     const model = createModel(gpu, weights.config, parameters, settings.order);
     const base = { caption, seed: clip.seed, guidance: clip.guidance, settings, level };
     await warmUp(model, { ...base, level: "steps" }, plans, context);
-    const sample = (what: "dense" | "sparse", own: readonly StepPlan[]): Promise<SampledClip> =>
-      sampleClip(model, { ...base, plans: own, what: `Sampling ${what}` }, context, (step) =>
-        onStep(what, step),
-      );
     const all = plans.map(({ step }): StepPlan => ({ step, output: "dense", search: "none" }));
-    const dense = request.dense ?? (mode === "sparse" ? null : await sample("dense", all));
-    const sparse = mode === "dense" ? null : await sample("sparse", plans);
+    const runs: { what: "dense" | "sparse"; sampler: Sampler }[] = [];
+    if (mode !== "sparse" && !request.dense)
+      runs.push({ what: "dense", sampler: startSampler(model, { ...base, plans: all }) });
+    if (mode !== "dense") runs.push({ what: "sparse", sampler: startSampler(model, { ...base, plans }) });
+    // Step by step in turns: whatever else the machine does meanwhile slows both alike.
+    for (let i = 0; i < plans.length; i++) {
+      for (const [n, { what, sampler }] of runs.entries()) {
+        const done = i * runs.length + n;
+        context.report({
+          done,
+          total: plans.length * runs.length,
+          what: `Sampling, step ${i + 1} of ${plans.length}`,
+        });
+        onStep(what, await sampler.step(context));
+      }
+    }
+    const take = async (what: "dense" | "sparse"): Promise<SampledClip | null> => {
+      const found = runs.find((r) => r.what === what)?.sampler;
+      return found ? { clip: await found.clip(), steps: [...found.steps] } : null;
+    };
+    const dense = request.dense ?? (await take("dense"));
+    const sparse = await take("sparse");
     const pass = dense && densePass(dense.steps);
     return {
       caption,
@@ -89,7 +105,7 @@ export function runClip(
 /** Runs each kind of step that the plans hold once, and forgets the clip. */
 async function warmUp(
   model: VideoModel,
-  base: Omit<SampleRequest, "plans" | "what">,
+  base: Omit<SampleRequest, "plans">,
   plans: readonly StepPlan[],
   context: TaskContext,
 ): Promise<void> {
@@ -98,5 +114,6 @@ async function warmUp(
     const isNew = !own.some((p) => p.output === plan.output && p.search === plan.search);
     if (isNew) own.push({ ...plan, step: own.length + 1 });
   }
-  await sampleClip(model, { ...base, plans: own, what: "Compiling and tuning" }, context);
+  context.report({ done: 0, total: 1, what: "Compiling and tuning" });
+  await sampleClip(model, { ...base, plans: own }, context);
 }

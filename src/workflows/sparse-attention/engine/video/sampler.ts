@@ -10,9 +10,9 @@ import { sliceAxis } from "../../../../ops/slice";
 import { affine } from "../../../../ops/unary";
 import { scoped, scopedSync } from "../../../../tensor/scope";
 import { type Tensor, upload } from "../../../../tensor/tensor";
-import type { ReportLevel, SparseSettings, StepReport } from "../../protocol-video";
+import type { LayerReport, ReportLevel, SparseSettings, StepReport } from "../../protocol-video";
 import { type Attended, attend, type LayerState } from "./attend";
-import { type Clock, startClock } from "./clock";
+import { startClock } from "./clock";
 import { PATCH_VALUES, videoTokenCount } from "./cost";
 import { makeGeometry } from "./geometry";
 import { type Hold, makeScorer } from "./masks";
@@ -30,8 +30,6 @@ export interface SampleRequest {
   settings: SparseSettings;
   plans: readonly StepPlan[];
   level: ReportLevel;
-  /** What progress reports call this run. */
-  what: string;
 }
 
 export interface SampledClip {
@@ -43,84 +41,84 @@ export interface SampledClip {
 /** The stream of sampling noise, apart from those of training (flow.ts). */
 const NOISE_STREAM = 2 ** 32 - 1;
 
-/** Samples one clip. `onStep` is told of each step as it ends. */
+/** A clip on its way from noise. Several may be under way at once, so that what is compared is timed side by side. */
+export interface Sampler {
+  /** Steps done. */
+  readonly steps: readonly StepReport[];
+  readonly isDone: boolean;
+  /** Runs the next step. @throws TesseraError `cancelled`. */
+  step(context: TaskContext): Promise<StepReport>;
+  /** The clip as it is now. */
+  clip(): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** Starts from noise. Its tensors belong to the current scope, and `step` must be called in that scope. */
+export function startSampler(model: VideoModel, request: SampleRequest): Sampler {
+  const { gpu } = model.weights;
+  const { plans, guidance, settings, seed, level } = request;
+  const batch = guidance === 1 ? 1 : 2;
+  const geometry = makeGeometry(model.config, settings, batch);
+  const scorer = makeScorer(gpu, geometry, settings, seed);
+  const captions = captionTensor(gpu, request.caption, batch);
+  const states: LayerState[] = Array.from({ length: model.config.layers }, () => ({}));
+  const steps: StepReport[] = [];
+  let x = startNoise(model, seed);
+  return {
+    steps,
+    get isDone() {
+      return steps.length === plans.length;
+    },
+    async step(context) {
+      await context.gate();
+      const plan = plans[steps.length];
+      const keepsLse = plans[steps.length + 1]?.search === "one-pass";
+      const t = steps.length / plans.length;
+      const clock = await startClock(gpu, level !== "steps", context.signal);
+      const { moved, report } = await scoped(gpu, async (keepStep) => {
+        const attended: Attended[] = [];
+        const run: StepRun = { model, batch, captions, t, guidance, hold: keepStep };
+        const v = await stepVelocity(run, x, async (qkv, layer, hold) => {
+          const own = { geometry, settings, scorer, level, clock, plan, keepsLse, hold };
+          const found = await attend(qkv, states[layer], own);
+          attended.push(found);
+          return found.o;
+        });
+        const moved = keepStep(add(x, affine(v, 1 / plans.length, 0)));
+        const ms = await clock.stop();
+        const layers: LayerReport[] = [];
+        for (const one of attended) layers.push(await one.finish());
+        const { step, output, search } = plan;
+        return { moved, report: { step, t, output, search, ms, layers } };
+      });
+      x.free();
+      x = moved;
+      steps.push(report);
+      return report;
+    },
+    clip: () => readClip(model, x),
+  };
+}
+
+/** Samples one clip. */
 export function sampleClip(
   model: VideoModel,
   request: SampleRequest,
   context: TaskContext,
-  onStep: (step: StepReport) => void = () => {},
 ): Promise<SampledClip> {
-  const { gpu } = model.weights;
-  const { plans, guidance, settings, seed, level } = request;
-  return scoped(gpu, async (hold) => {
-    const batch = guidance === 1 ? 1 : 2;
-    const geometry = makeGeometry(model.config, settings, batch);
-    const scorer = makeScorer(gpu, geometry, settings, seed);
-    const captions = captionTensor(gpu, request.caption, batch);
-    const states: LayerState[] = Array.from({ length: model.config.layers }, () => ({}));
-    const steps: StepReport[] = [];
-    let x = startNoise(model, seed);
-    for (const [i, plan] of plans.entries()) {
-      await context.gate();
-      context.report({
-        done: i,
-        total: plans.length,
-        what: `${request.what}, step ${plan.step} of ${plans.length}`,
-      });
-      const clock = await startClock(gpu, level !== "steps", context.signal);
-      const keepsLse = plans[i + 1]?.search === "one-pass";
-      const t = i / plans.length;
-      const next = await scoped(gpu, async (keepStep) => {
-        const attended: Attended[] = [];
-        const run: StepRun = {
-          model,
-          clock,
-          batch,
-          captions,
-          t,
-          guidance,
-          hold: (tensor) => hold(keepStep(tensor)),
-        };
-        const v = await stepVelocity(run, x, (qkv, layer, holdLayer) =>
-          attend(qkv, states[layer], {
-            geometry,
-            settings,
-            scorer,
-            level,
-            clock,
-            plan,
-            keepsLse,
-            hold: holdLayer,
-          }).then((found) => {
-            attended.push(found);
-            return found.o;
-          }),
-        );
-        const moved = add(x, affine(v, 1 / plans.length, 0));
-        const ms = await clock.stop();
-        const layers = [];
-        for (const one of attended) layers.push(await one.finish());
-        const { step, output, search } = plan;
-        const report: StepReport = { step, t, output, search, ms, layers };
-        steps.push(report);
-        onStep(report);
-        return keepStep(moved);
-      });
-      x.free();
-      x = next;
-    }
-    return { clip: await readClip(model, x), steps };
+  return scoped(model.weights.gpu, async () => {
+    const sampler = startSampler(model, request);
+    while (!sampler.isDone) await sampler.step(context);
+    return { clip: await sampler.clip(), steps: [...sampler.steps] };
   });
 }
 
 interface StepRun {
   model: VideoModel;
-  clock: Clock;
   batch: number;
   captions: Tensor;
   t: number;
   guidance: number;
-  /** Keeps a tensor of the step's scope for the whole run. */
+  /** Keeps a tensor of the step's scope for as long as the sampler. */
   hold: Hold;
 }
 
