@@ -1,6 +1,6 @@
 // The built app in a real browser, for tests: opens pages, waits for the app's own idle promise, and collects whatever
 // goes wrong meanwhile. A test that leaves a console error, a failed request or a foreign request behind fails.
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, test as base, expect } from "vitest";
 import { launchChromium } from "./browsers";
 import { findTools } from "./tools";
@@ -32,6 +32,8 @@ export interface App {
   problems: string[];
   /** Resolves when the app says that nothing is under way. */
   idle(): Promise<void>;
+  /** Presses a link, and waits until the page that it leads to is idle. */
+  follow(link: Locator): Promise<void>;
   /** Changes the address within the page and waits until it is idle. */
   go(hash: string): Promise<void>;
   reload(): Promise<void>;
@@ -124,6 +126,13 @@ async function openPage(
     problems,
     // As text: the page's own promise, not one of this process.
     idle: async () => void (await page.evaluate("window.tessera.idle()")),
+    async follow(link) {
+      const before = page.url();
+      await link.click();
+      // A browser follows a link in a later task than the one of the press.
+      await page.waitForURL((url) => url.href !== before);
+      await app.idle();
+    },
     async go(next) {
       await page.evaluate((to) => {
         location.hash = to;

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { HASH } from "../src/app/router";
 import type { CheckReport } from "../src/check/protocol";
 import { runWords, test } from "./app";
-import { pageFaults } from "./page-checks";
+import { layoutFaults, pageFaults } from "./page-checks";
 import { opPromise } from "./promise";
 
 test("a link runs a part, every promised check is counted, the report can be saved", async ({ visit }) => {
@@ -12,6 +12,12 @@ test("a link runs a part, every promised check is counted, the report can be sav
   expect(await runWords(app)).toMatch(/^Done in .+\. (\d+) of \1 checks passed/);
   await app.page.getByText("software adapter: results are right, speed is not a GPU's").waitFor();
   expect(await pageFaults(app.page)).toEqual([]);
+  // With the adapter's name in the header: every width between a phone and a desk.
+  for (const width of [360, 480, 640, 768, 800, 900, 992, 1024, 1100, 1280]) {
+    await app.page.setViewportSize({ width, height: 800 });
+    await app.idle();
+    expect(await layoutFaults(app.page), `${width} px`).toEqual([]);
+  }
   await app.page.getByRole("button", { name: "Report" }).click();
   const download = app.page.waitForEvent("download");
   await app.page.getByRole("menuitem", { name: "Save as JSON" }).click();

@@ -5,7 +5,12 @@ import type { Page } from "playwright-core";
 
 /** All of them. */
 export async function pageFaults(page: Page): Promise<string[]> {
-  return [...(await overflows(page)), ...(await headerOverlaps(page)), ...(await seriousFaults(page))];
+  return [...(await layoutFaults(page)), ...(await seriousFaults(page))];
+}
+
+/** Those that depend on the size of the window. */
+export async function layoutFaults(page: Page): Promise<string[]> {
+  return [...(await overflows(page)), ...(await headerOverlaps(page))];
 }
 
 /** The page must not scroll sideways; regions inside it may. */

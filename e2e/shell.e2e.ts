@@ -88,6 +88,49 @@ test("the chosen colours survive a reload, and the page never shows the others f
   await app.page.getByRole("button", { name: "Use light colours" }).waitFor();
 });
 
+describe("the idle promise", () => {
+  const next = `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))`;
+  /** What comes first: the promise, or ten frames. */
+  const isIdle = (app: App): Promise<unknown> =>
+    app.page.evaluate(`(async () => {
+      let frames = 0;
+      const idle = window.tessera.idle().then(() => "idle");
+      while (frames++ < 5) if ((await Promise.race([idle, ${next}])) === "idle") return true;
+      return false;
+    })()`);
+
+  test("waits for a call to a worker, and for nothing else", async ({ visit }) => {
+    const app = await visit(HASH.gpu);
+    expect(await isIdle(app)).toBe(true);
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await app.page.route(/worker-.*\.js/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await app.page.getByRole("button", { name: "Run all checks" }).click();
+    expect(await isIdle(app)).toBe(false);
+    await app.page.getByRole("button", { name: "Cancel" }).click();
+    expect(await isIdle(app)).toBe(false);
+    release();
+    await app.idle();
+    expect(await runWords(app)).toBe("Cancelled; what was computed is kept");
+  });
+
+  test("waits for animations that end", async ({ visit }) => {
+    const app = await visit();
+    await app.page.keyboard.press("Control+k");
+    await search(app).waitFor({ state: "attached" });
+    await app.idle();
+    const running = `document.getAnimations().filter((a) => a.playState === "running"
+      && Number.isFinite(a.effect.getComputedTiming().endTime)).length`;
+    expect(await app.page.evaluate(running)).toBe(0);
+    expect(await search(app).evaluate((field) => getComputedStyle(field).opacity)).toBe("1");
+  });
+});
+
 test("on a phone the pages are in a menu", async ({ visit }) => {
   const app = await visit(HASH.gallery, { size: "phone" });
   await app.page.getByRole("button", { name: "Pages" }).click();

@@ -1,6 +1,8 @@
-// Tells when nothing is happening: no work pending, no animation running, two frames without news. Tests wait on it.
+// Tells when nothing is happening: no work pending, no animation running, no change of page under way, two frames
+// without news. Tests wait on it.
 import { version } from "../../package.json";
 import { pendingWork, workDone } from "../base/idle";
+import { isNavigating } from "./router";
 
 declare global {
   interface Window {
@@ -20,14 +22,15 @@ function finiteAnimations(): Animation[] {
     );
 }
 
-/** Resolves once two frames in a row saw no pending work and no running animation. */
+/** Resolves once two frames in a row saw no pending work, no running animation and no change of page. */
 export async function idle(): Promise<void> {
   let quiet = 0;
   while (quiet < 2) {
     await workDone();
     await Promise.allSettled(finiteAnimations().map((animation) => animation.finished));
     await frame();
-    quiet = pendingWork() === 0 && finiteAnimations().length === 0 ? quiet + 1 : 0;
+    const isQuiet = pendingWork() === 0 && finiteAnimations().length === 0 && !isNavigating();
+    quiet = isQuiet ? quiet + 1 : 0;
   }
 }
 

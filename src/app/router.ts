@@ -48,7 +48,12 @@ let current = typeof location === "undefined" ? "#/" : location.hash || "#/";
 export function replaceHash(hash: string): void {
   if (location.hash === hash) return;
   history.replaceState(history.state, "", hash);
-  current = hash;
+  current = location.hash || "#/"; // as the browser spells it
+}
+
+/** Whether the address has changed and the page has not heard of it yet: browsers tell in a later task. */
+export function isNavigating(): boolean {
+  return (location.hash || "#/") !== current;
 }
 
 function subscribe(onChange: () => void): () => void {

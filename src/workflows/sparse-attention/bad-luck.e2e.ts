@@ -129,8 +129,7 @@ test("a tab closed in mid-run: the run is listed as interrupted, its heads are t
   const next = await app.another("#/runs");
   const row = next.page.getByRole("table", { name: "All runs" }).locator("tbody tr");
   expect(await row.locator("td").nth(3).textContent()).toBe("Interrupted");
-  await row.getByRole("link").click();
-  await next.idle();
+  await next.follow(row.getByRole("link"));
   expect(await next.page.getByRole("alert").allTextContents()).toEqual([]);
   const kept = await heads(next).count();
   expect(kept).toBeGreaterThan(0);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { type App, runWords, test } from "../../../e2e/app";
-import { pageFaults } from "../../../e2e/page-checks";
+import { layoutFaults, pageFaults } from "../../../e2e/page-checks";
 import { openTensorFile } from "../../formats/open";
 import { bytesSource } from "../../formats/source";
 import { formatNumber, formatPercent } from "../../ui/format";
@@ -72,6 +72,10 @@ test("a file gives the command line's figures, every view opens, the mask has th
     expect(await panel.getByRole("heading", { level: 2 }).count(), name).toBeGreaterThan(0);
     expect(await app.page.getByRole("alert").allTextContents(), name).toEqual([]);
     expect(await pageFaults(app.page), name).toEqual([]);
+    await app.page.setViewportSize({ width: 390, height: 844 });
+    await app.idle();
+    expect(await layoutFaults(app.page), `${name} on a phone`).toEqual([]);
+    await app.page.setViewportSize({ width: 1440, height: 900 });
   }
 
   await button(app, "Export").click();
@@ -152,8 +156,7 @@ test("a run that is over is listed; it is shown again, moved as a file, renamed,
   await app.idle();
   expect((await names()).sort()).toEqual(["First look", "qkv.safetensors"]);
 
-  await app.page.getByRole("link", { name: "First look", exact: true }).click();
-  await app.idle();
+  await app.follow(app.page.getByRole("link", { name: "First look", exact: true }));
   expect(await headRows(app)).toEqual(shown);
   await app.page.getByText("Stored run: First look").waitFor();
 });
