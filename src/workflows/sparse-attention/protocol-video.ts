@@ -224,7 +224,10 @@ export interface LayerReport {
   /** At a search by masses: recall at the uniform budget, and tier (-1 keeps more, +1 keeps less) of each head. */
   uniformRecall: number[] | null;
   tiers: number[] | null;
-  /** At a search by masses: softmax mass that the final mask keeps, from the masses found. */
+  /**
+   * At a search by masses: softmax mass that the final mask keeps, from the masses found. Exact with a fresh LSE (two-pass);
+   * with an older one an estimate, as is `uniformRecall`.
+   */
   maskRecall: number[] | null;
   /** At a later search: share of the new mask's blocks that the mask before had. */
   maskOverlap: number | null;
