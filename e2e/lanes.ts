@@ -1,4 +1,5 @@
 // Opens the built app's "Check my GPU" page in a real browser and brings back its report. It judges nothing.
+import { setTimeout as pause } from "node:timers/promises";
 import type { CheckReport } from "../src/check/protocol";
 import { launchChromium, launchFirefox } from "./browsers";
 
@@ -10,8 +11,7 @@ export async function chromiumReport(executablePath: string, url: string): Promi
   try {
     const page = await browser.newPage();
     await page.goto(`${url}#/gpu?run=all`);
-    await page.waitForFunction("window.gpuReport !== undefined", undefined, { timeout: TIMEOUT_MS });
-    return asReport(await page.evaluate("JSON.stringify(window.gpuReport)"));
+    return await reportOf(() => page.evaluate("JSON.stringify(window.gpuReport ?? null)"));
   } finally {
     await browser.close();
   }
@@ -27,15 +27,20 @@ export async function firefoxReport(
   try {
     const page = await browser.newPage();
     await page.goto(`${url}#/gpu?run=all`);
-    await page.waitForFunction("window.gpuReport !== undefined", { timeout: TIMEOUT_MS });
-    return asReport(await page.evaluate("JSON.stringify(window.gpuReport)"));
+    return await reportOf(() => page.evaluate("JSON.stringify(window.gpuReport ?? null)"));
   } finally {
     await browser.close();
   }
 }
 
-function asReport(text: unknown): CheckReport {
-  const value = JSON.parse(String(text)) as CheckReport | { error: { message: string } };
-  if ("error" in value) throw new Error(value.error.message);
-  return value;
+/** Asks until there is a report. Waiting inside the page would need eval, which its content-security policy forbids. */
+async function reportOf(ask: () => Promise<unknown>): Promise<CheckReport> {
+  const deadline = Date.now() + TIMEOUT_MS;
+  while (Date.now() < deadline) {
+    const value = JSON.parse(String(await ask())) as CheckReport | { error: { message: string } } | null;
+    if (value && "error" in value) throw new Error(value.error.message);
+    if (value) return value;
+    await pause(250);
+  }
+  throw new Error("the page gave no report within ten minutes");
 }

@@ -35,6 +35,25 @@ async function startAndSee(app: App, count = 1): Promise<void> {
     .waitFor();
 }
 
+/** Number of runs whose results are named in their record, read from the browser's private files. */
+function storedResults(app: App): Promise<number> {
+  return app.page.evaluate(async () => {
+    type Folder = FileSystemDirectoryHandle & { entries(): AsyncIterable<[string, FileSystemHandle]> };
+    const count = async (folder: Folder): Promise<number> => {
+      let found = 0;
+      for await (const [name, handle] of folder.entries()) {
+        if (handle.kind === "directory") found += await count(handle as Folder);
+        else if (name.startsWith("record")) {
+          const text = await (await (handle as FileSystemFileHandle).getFile()).text();
+          if (text.includes("results.json")) found++;
+        }
+      }
+      return found;
+    };
+    return count((await navigator.storage.getDirectory()) as Folder);
+  });
+}
+
 async function drop(app: App, name: string, bytes: Uint8Array): Promise<void> {
   await app.page
     .locator("input[type=file]")
@@ -124,7 +143,9 @@ test("a tab closed in mid-run: the run is listed as interrupted, its heads are t
 }) => {
   const app = await visit(HASH);
   await generate(app);
-  await startAndSee(app, 4);
+  await startAndSee(app);
+  // Not every head on the page is in storage at once: the tab is closed when the first results are.
+  await expect.poll(() => storedResults(app), { timeout: 60_000 }).toBeGreaterThan(0);
   await app.page.close();
   const next = await app.another("#/runs");
   const row = next.page.getByRole("table", { name: "All runs" }).locator("tbody tr");
