@@ -143,9 +143,9 @@ async function offered(gpu: Gpu, op: Op<unknown>): Promise<CheckResult> {
       });
     }
     const seen = gpu.tuner.offered.get(op.name) ?? new Set();
-    const missing = op.variants.filter(
-      (name) => !seen.has(name) && (!(name in NEEDS) || gpu.has(NEEDS[name])),
-    );
+    const owed = op.variants.filter((name) => !(name in NEEDS) || gpu.has(NEEDS[name]));
+    // Where one kernel is left there is nothing to choose, and the tuner is not asked.
+    const missing = owed.length > 1 ? owed.filter((name) => !seen.has(name)) : [];
     return missing.length
       ? failed(`no sample is offered ${missing.join(", ")}`)
       : { passed: true, errorOverBound: Number.NaN };
