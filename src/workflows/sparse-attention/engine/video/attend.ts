@@ -63,7 +63,10 @@ export async function attend(qkv: Tensor, state: LayerState, context: AttendCont
   if (plan.search === "cached") await search(asked, state, context);
   const sparse = dense ? undefined : await sparseStep(asked, state, context);
   const { mask } = state;
-  const gauge = sparse && level !== "steps" ? gaugeOf(sparse.apart.lse, state.lse!, context.hold) : undefined;
+  const gauge =
+    sparse && level !== "steps"
+      ? await clock.aside(async () => gaugeOf(sparse.apart.lse, state.lse!, context.hold))
+      : undefined;
   const truth =
     sparse && level === "diagnose"
       ? await clock.aside(() => diagnose(asked.apart, sparse.apart, state.lse!, mask!, context.geometry))

@@ -6,7 +6,7 @@ import type { Phase } from "../../protocol-video";
 export interface Clock {
   /** Runs `record` and adds its time to a phase. */
   time<R>(phase: Phase, record: () => R | Promise<R>): Promise<R>;
-  /** Runs something that is no part of the step: its time counts nowhere. */
+  /** Runs something that is no part of the step, its work on the device included: its time counts nowhere. */
   aside<R>(work: () => Promise<R>): Promise<R>;
   /** Phases since the last call. */
   take(): Partial<Record<Phase, number>>;
@@ -35,7 +35,9 @@ export async function startClock(gpu: Gpu, apart: boolean, signal: AbortSignal):
       await gpu.queue.finish(options);
       const from = performance.now();
       try {
-        return await work();
+        const result = await work();
+        await gpu.queue.finish(options);
+        return result;
       } finally {
         asideMs += performance.now() - from;
       }

@@ -13,6 +13,7 @@ import type {
   VideoComparison,
 } from "../../protocol-video";
 import { compareRuns, densePass, runTimes } from "./compare";
+import { expectFits } from "./fits";
 import { createModel, modelSpecs, type VideoModel } from "./model";
 import { type SampledClip, type SampleRequest, type Sampler, sampleClip, startSampler } from "./sampler";
 import { makeScene } from "./scene";
@@ -27,7 +28,7 @@ export interface ClipRequest {
   sparse: SparseSettings;
   mode: RunMode;
   level: ReportLevel;
-  /** A dense run of the same clip, when it is there already. */
+  /** A dense run of the same clip, when it is there already; it was then timed at another moment. */
   dense?: SampledClip;
 }
 
@@ -51,7 +52,7 @@ export function captionFor(
   return caption;
 }
 
-/** Samples as asked. @throws TesseraError `params`, `caption`, `cancelled`, and what the device throws. */
+/** Samples as asked. @throws TesseraError `params`, `caption`, `too-large`, `cancelled`, and what the device throws. */
 export function runClip(
   gpu: Gpu,
   weights: VideoWeights,
@@ -62,11 +63,12 @@ export function runClip(
   const { clip, sparse: settings, mode, level } = request;
   const caption = captionFor(clip, weights);
   const plans = planSteps(clip.steps, settings);
+  expectFits(gpu, weights.config, clip.guidance === 1 ? 1 : 2);
   return scoped(gpu, async () => {
     const parameters = createParameters(gpu, modelSpecs(weights.config), { values: weights.values });
     const model = createModel(gpu, weights.config, parameters, settings.order);
     const base = { caption, seed: clip.seed, guidance: clip.guidance, settings, level };
-    await warmUp(model, { ...base, level: "steps" }, plans, context);
+    await warmUp(model, { ...base, level: level === "steps" ? "steps" : "layers" }, plans, context);
     const all = plans.map(({ step }): StepPlan => ({ step, output: "dense", search: "none" }));
     const runs: { what: "dense" | "sparse"; sampler: Sampler }[] = [];
     if (mode !== "sparse" && !request.dense)

@@ -2,7 +2,6 @@
 // the optimiser's state and the step. It writes no file; the caller is handed what to write.
 import { TesseraError } from "../../../../base/errors";
 import type { ParamValues } from "../../../../base/params";
-import { formatBytes } from "../../../../base/stats";
 import type { TaskContext } from "../../../../base/task";
 import type { TensorFile } from "../../../../formats/tensor-data";
 import type { Gpu } from "../../../../gpu/gpu";
@@ -11,8 +10,9 @@ import { createParameters, type ParameterValues, readParameters } from "../../..
 import { createTrainer, type StepMetrics, type Trainer } from "../../../../nn/trainer";
 import { scoped, scopedSync } from "../../../../tensor/scope";
 import type { Tensor } from "../../../../tensor/tensor";
-import { MLP_RATIO, type trainParams, type VideoConfig } from "../../protocol-video";
-import { sequenceLength, trainingCost } from "./cost";
+import type { trainParams, VideoConfig } from "../../protocol-video";
+import { trainingCost } from "./cost";
+import { expectFits } from "./fits";
 import { createBatches, flowLoss } from "./flow";
 import { createModel, modelSpecs } from "./model";
 
@@ -52,8 +52,9 @@ export interface Trained {
   losses: number[];
   /** Steps done before this call, by the checkpoint. */
   resumedAt: number;
-  /** Mean loss of the last tenth, at most 100 steps (null when there was nothing left to do); and of the averaged weights on clips of another seed. */
+  /** Mean of the last tenth of the steps, at most 100; null when there was nothing left to do. */
   loss: number | null;
+  /** Of the averaged weights, on clips that training never draws. */
   validationLoss: number;
   seconds: number;
   parameters: number;
@@ -190,19 +191,5 @@ function expectGood(steps: readonly StepMetrics[]): void {
     "diverged",
     `Training stopped: at step ${bad.step} the ${bad.bad === "loss" ? "loss" : `gradient of ${bad.bad}`} was not finite; lower the learning rate or the gradient norm limit.`,
     { step: bad.step, tensor: bad.bad },
-  );
-}
-
-/** The hidden layer of the MLP is the largest tensor of a step, and a binding must hold it. */
-function expectFits(gpu: Gpu, config: VideoConfig, batch: number): void {
-  const perClip = sequenceLength(config) * config.dim * MLP_RATIO * 4;
-  const limit = gpu.device.limits.maxStorageBufferBindingSize;
-  const fit = Math.floor(limit / perClip);
-  if (batch <= fit) return;
-  const advice = fit > 0 ? `take at most ${fit} clips a step` : "take a smaller size";
-  throw new TesseraError(
-    "too-large",
-    `${batch} clips of this model need a buffer of ${formatBytes(batch * perClip)}, and this device binds ${formatBytes(limit)}; ${advice}.`,
-    { batch, fit, bytes: batch * perClip, limit },
   );
 }
