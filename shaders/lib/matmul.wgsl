@@ -20,6 +20,7 @@ struct Params {
   activation: u32, // see lib/matmul_epilogue
   use_bias: u32,
   use_residual: u32,
+  extra: u32, // see lib/matmul_extra
   scale: f32,
 }
 

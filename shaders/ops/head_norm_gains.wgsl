@@ -7,6 +7,7 @@ alias T = f32;
 alias E = T; // as stored: T or vec4<T>
 const WIDE: bool = true;
 const LANES: u32 = 64u;
+const BLOCK: u32 = 64u; // additions in line before a sum goes to the total: long columns keep their digits
 
 struct Params { first_group: u32, groups: u32, tokens: u32, n: u32, heads: u32, normed: u32, slots: u32 }
 
@@ -30,11 +31,15 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let first = select(0u, p.heads, is_key);
   let count = select(p.heads, p.normed - p.heads, is_key);
   var sum = V(0.0);
-  if (i < 2u * p.n) {
-    for (var r = select(0u, lane, WIDE); r < p.tokens * count; r += select(1u, LANES, WIDE)) {
+  let step = select(1u, LANES, WIDE);
+  let end = select(0u, p.tokens * count, i < 2u * p.n);
+  for (var start = select(0u, lane, WIDE); start < end; start += BLOCK * step) {
+    var part = V(0.0);
+    for (var r = start; r < min(start + BLOCK * step, end); r += step) {
       let row = r / count * p.slots + first + r % count;
-      sum += V(dy[row * p.n + column]) * (V(x[row * p.n + column]) * stats[row]);
+      part += V(dy[row * p.n + column]) * (V(x[row * p.n + column]) * stats[row]);
     }
+    sum += part;
   }
   if (WIDE) {
     sums[lane] = sum;

@@ -1,5 +1,6 @@
 // c = act(scale·Σ partial[s] + bias) + residual: the end of a matmul whose inner axis was split. Reads partial, bias,
 // residual, writes c. One invocation = one result; the partial sums are added in order, so the result is repeatable.
+// Row sums (p.extra 2) were taken by parts too; the parts come in place of a bias, and lib/matmul_extra writes their sums.
 #import lib/matmul_epilogue
 override LANES: u32 = 64u;
 
@@ -15,6 +16,7 @@ struct Params {
   activation: u32, // see lib/matmul_epilogue
   use_bias: u32,
   use_residual: u32,
+  extra: u32, // see lib/matmul_extra
   scale: f32,
 }
 
@@ -27,7 +29,16 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let group = p.first_group + flat_group(wid, nwg);
   let at = group * LANES + lane;
   let count = batch_count() * p.m * p.n;
-  if (group >= p.groups || at >= count) { return; }
+  if (group >= p.groups) { return; }
+  if (at >= count) {
+    let row = at - count;
+    if (p.extra == 2u && row < p.m) {
+      var total = 0.0;
+      for (var s = 0u; s < p.splits; s++) { total += f32(bias[s * p.m + row]); }
+      store_sum(row, total);
+    }
+    return;
+  }
   var sum = 0.0;
   for (var s = 0u; s < p.splits; s++) { sum += a[s * count + at]; }
   c[at] = R(finish(sum, at, at % p.n));

@@ -26,14 +26,19 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     let b2 = load_b(base.y, k, col + 8u);
     let b3 = load_b(base.y, k, col + 12u);
     let a0 = load_a(base.x, row, k);
+    count_row(0u, a0, col);
     c00 += b0 * a0; c01 += b1 * a0; c02 += b2 * a0; c03 += b3 * a0;
     let a1 = load_a(base.x, row + 4u, k);
+    count_row(1u, a1, col);
     c10 += b0 * a1; c11 += b1 * a1; c12 += b2 * a1; c13 += b3 * a1;
     let a2 = load_a(base.x, row + 8u, k);
+    count_row(2u, a2, col);
     c20 += b0 * a2; c21 += b1 * a2; c22 += b2 * a2; c23 += b3 * a2;
     let a3 = load_a(base.x, row + 12u, k);
+    count_row(3u, a3, col);
     c30 += b0 * a3; c31 += b1 * a3; c32 += b2 * a3; c33 += b3 * a3;
   }
+  for (var i = 0u; i < 4u; i++) { store_counts(index, row + 4u * i, i, col); }
   // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
   var blocks = array<mat4x4f, 16>(c00, c01, c02, c03, c10, c11, c12, c13, c20, c21, c22, c23, c30, c31, c32, c33);
   for (var i = 0u; i < 64u; i++) {

@@ -20,8 +20,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   for (var k = 0u; k < p.k4; k++) {
     let b0 = load_b(base.y, k, col);
     let a0 = load_a(base.x, row, k);
+    count_row(0u, a0, col);
     c00 += b0 * a0;
   }
+  store_counts(index, row, 0u, col);
   // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
   var blocks = array<mat4x4f, 1>(c00);
   for (var i = 0u; i < 4u; i++) {

@@ -22,10 +22,13 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     let b0 = load_b(base.y, k, col);
     let b1 = load_b(base.y, k, col + 4u);
     let a0 = load_a(base.x, row, k);
+    count_row(0u, a0, col);
     c00 += b0 * a0; c01 += b1 * a0;
     let a1 = load_a(base.x, row + 4u, k);
+    count_row(1u, a1, col);
     c10 += b0 * a1; c11 += b1 * a1;
   }
+  for (var i = 0u; i < 2u; i++) { store_counts(index, row + 4u * i, i, col); }
   // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
   var blocks = array<mat4x4f, 4>(c00, c01, c10, c11);
   for (var i = 0u; i < 16u; i++) {

@@ -41,12 +41,15 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
       let b0 = b_panel[k][lane.x];
       let b1 = b_panel[k][lane.x + 16u];
       let a0 = a_panel[k][lane.y];
+      count_row(0u, a0, col + lane.x);
       c00 += b0 * a0; c01 += b1 * a0;
       let a1 = a_panel[k][lane.y + 16u];
+      count_row(1u, a1, col + lane.x);
       c10 += b0 * a1; c11 += b1 * a1;
     }
     workgroupBarrier();
   }
+  for (var i = 0u; i < 2u; i++) { store_counts(index, row + 4u * lane.y + 64u * i, i, col + lane.x); }
   // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
   var blocks = array<mat4x4f, 4>(c00, c01, c10, c11);
   for (var i = 0u; i < 16u; i++) {

@@ -39,10 +39,12 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     for (var k = 0u; k < DEPTH; k++) {
       let b0 = b_panel[k][lane.x];
       let a0 = a_panel[k][lane.y];
+      count_row(0u, a0, col + lane.x);
       c00 += b0 * a0;
     }
     workgroupBarrier();
   }
+  store_counts(index, row + 4u * lane.y, 0u, col + lane.x);
   // One loop keeps one copy of the epilogue in the program; written out, it took drivers seconds to compile.
   var blocks = array<mat4x4f, 1>(c00);
   for (var i = 0u; i < 4u; i++) {

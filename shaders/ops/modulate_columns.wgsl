@@ -9,6 +9,7 @@ const WIDE: bool = true;
 const HAS_SHIFT: bool = false;
 const HAS_BEFORE: bool = false;
 const LANES: u32 = 64u;
+const BLOCK: u32 = 64u; // additions in line before a sum goes to the total: long columns keep their digits
 
 struct Params {
   first_group: u32,
@@ -40,13 +41,19 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let column = i % p.n;
   var along = V(0.0);
   var plain = V(0.0);
-  if (i < p.count) {
-    for (var l = select(0u, lane, WIDE); l < p.length; l += select(1u, LANES, WIDE)) {
+  let step = select(1u, LANES, WIDE);
+  let end = select(0u, p.length, i < p.count);
+  for (var first = select(0u, lane, WIDE); first < end; first += BLOCK * step) {
+    var along_part = V(0.0);
+    var plain_part = V(0.0);
+    for (var l = first; l < min(first + BLOCK * step, end); l += step) {
       let at = (entry * p.length + l) * p.n + column;
       let slope = V(dy[at]);
-      along += slope * V(x[at]);
-      plain += slope;
+      along_part += slope * V(x[at]);
+      plain_part += slope;
     }
+    along += along_part;
+    plain += plain_part;
   }
   if (WIDE) {
     along_sums[lane] = along;

@@ -77,6 +77,7 @@ function sweep(
   const taken: Tensor[] = [];
   const rules: Sweep = {
     wants: (i) => path.memory.has(inputs[i].allocation),
+    has: (i) => sums.has(inputs[i].allocation),
     take(i) {
       const memory = inputs[i].allocation;
       const sum = sums.get(memory);

@@ -1,4 +1,5 @@
 // A linear layer, named and stored as PyTorch's nn.Linear: weight [out, in], bias [out].
+import { activeTape } from "../autograd/active";
 import { type MatmulOptions, matmul } from "../ops/matmul";
 import type { Tensor } from "../tensor/tensor";
 import type { Init } from "./init";
@@ -34,5 +35,7 @@ export function linear(
   options: Pick<MatmulOptions, "activation" | "residual"> = {},
 ): Tensor {
   const bias = p.specs[`${name}.bias`] ? p.at(`${name}.bias`) : undefined;
-  return matmul(x, p.at(`${name}.weight`), { transposeB: true, bias, ...options });
+  // Where nothing is recorded (sampling, a block that is computed again) there is no gradient to keep it for.
+  const keepsArgument = activeTape() !== undefined;
+  return matmul(x, p.at(`${name}.weight`), { transposeB: true, bias, keepsArgument, ...options });
 }

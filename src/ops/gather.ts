@@ -1,5 +1,6 @@
 // Rows of a table by index (embedding), and its reverse: adding rows into a table in a fixed order, without atomics.
 import gatherText from "../../shaders/ops/gather.wgsl?raw";
+import directText from "../../shaders/ops/scatter_direct.wgsl?raw";
 import { TesseraError } from "../base/errors";
 import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
@@ -9,9 +10,13 @@ import { csr, expectIndex, expectRows, type RowsAttrs } from "./csr";
 import { defineOp, expectFloat } from "./op";
 import { reduceVariant } from "./segment";
 import { bitsType, expectMovable, wideBitsType } from "./strided";
+import { arithmetic } from "./width";
 
 const source: KernelSource = { file: "ops/gather.wgsl", text: gatherText };
+const direct: KernelSource = { file: "ops/scatter_direct.wgsl", text: directText };
 const LANES = 64;
+/** Looks at an index (for four values) up to which one dispatch that looks at all of them beats a dozen that sort. */
+const DIRECT_LOOKS = 4e6;
 
 export const gatherOp = defineOp<Record<string, never>>({
   name: "gather",
@@ -152,9 +157,28 @@ export const scatterAddOp = defineOp<RowsAttrs>({
   },
   launch({ inputs: [values, index], outputs: [y], attrs: { rows }, temp, dispatch }) {
     const edges = index.size;
+    const n = sizeOf(y.shape.slice(1));
+    const wide = n % 4 === 0;
+    const count = wide ? y.size / 4 : y.size;
+    if (count * edges <= DIRECT_LOOKS) {
+      dispatch({
+        variants: [
+          {
+            name: "rows",
+            kernel: kernel(direct, { types: { ...arithmetic(y.dtype, wide), E: wide ? "vec4<T>" : "T" } }),
+            groups: Math.ceil(count / LANES),
+            uniforms: { count, n: wide ? n / 4 : n, edges },
+          },
+        ],
+        bindings: [values, index, y],
+        work: count * edges * 2,
+        label: "scatter-add direct",
+      });
+      return;
+    }
     const flatIndex = index.reshape([edges]);
     const { offsets, order } = csr(flatIndex, rows);
-    const spec = { shape: [edges, sizeOf(y.shape.slice(1))], dtype: values.dtype };
+    const spec = { shape: [edges, n], dtype: values.dtype };
     dispatch({
       variants: [reduceVariant(spec, rows, "sum", true)],
       bindings: [values, offsets, order, y, temp([1], "u32")],

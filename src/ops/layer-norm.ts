@@ -3,8 +3,8 @@ import sourceText from "../../shaders/ops/layer_norm.wgsl?raw";
 import type { KernelSource } from "../gpu/link";
 import type { Tensor } from "../tensor/tensor";
 import { expectEpsilon, expectNorm, type NormAttrs, normRejects, normSamples, statsShape } from "./norm";
-import { layerNormBackwardOp, normGradients } from "./norm-backward";
-import { defineOp } from "./op";
+import { normGradients } from "./norm-backward";
+import { ALONE, defineOp } from "./op";
 import { mapRows, ROW_VARIANTS, rowClass, rowVariants } from "./rows";
 
 const source: KernelSource = { file: "ops/layer_norm.wgsl", text: sourceText };
@@ -33,7 +33,7 @@ export const layerNormOp = defineOp<NormAttrs>({
       shapeClass: rowClass(x),
     });
   },
-  vjp: (dys, { inputs, outputs }) => normGradients(layerNormBackwardOp, dys, inputs, outputs),
+  vjp: (dys, { inputs, outputs, sweep = ALONE }) => normGradients("layer-norm", dys, inputs, outputs, sweep),
   reference([x, gamma, beta], { eps }) {
     const stats: number[] = [];
     const y = mapRows(x, (row) => {

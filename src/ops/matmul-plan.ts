@@ -25,6 +25,11 @@ export interface MatmulAttrs {
   transposeB?: boolean;
   activation?: Activation;
   scale?: number;
+  /**
+   * Gives what goes into the activation as a second result, for the gradient, which else computes it again. Costs memory;
+   * saves a product.
+   */
+  keepsArgument?: boolean;
 }
 
 /** All variants, from small tiles to large ones; which of them are tried depends on the shape. */
@@ -134,14 +139,28 @@ function eligible(m: number, n: number, work: number): VariantName[] {
   return names;
 }
 
-/** Records the product of `a` and `b` with its epilogue into `c`. `bias` and `residual` may be absent. */
+export interface MatmulOperands {
+  a: Tensor;
+  b: Tensor;
+  bias?: Tensor;
+  residual?: Tensor;
+  c: Tensor;
+  /** The second result: what goes into the activation, like c, or the sums over the rows of op(a), m for each matrix. */
+  extra?: { kind: "argument" | "row sums"; tensor: Tensor };
+}
+
+/** Places of lib/matmul_extra. */
+const EXTRA = { argument: 1, "row sums": 2 } as const;
+const WITH_EXTRA = { "lib/matmul_no_extra": "lib/matmul_extra" };
+
+/** Records the product of `a` and `b` with its epilogue into `c`. */
 export function launchMatmul(
   context: LaunchContext<MatmulAttrs>,
   sizes: Sizes,
-  operands: { a: Tensor; b: Tensor; bias?: Tensor; residual?: Tensor; c: Tensor },
+  operands: MatmulOperands,
 ): void {
   const { attrs, dispatch } = context;
-  const { bias, residual, c } = operands;
+  const { bias, residual, c, extra } = operands;
   const { transposeA = false, transposeB = false, activation = "none", scale = 1 } = attrs;
   if (c.size === 0) return;
   let { m, batchA, batch } = sizes;
@@ -179,8 +198,14 @@ export function launchMatmul(
     activation: ACTIVATIONS.indexOf(activation),
     use_bias: bias ? 1 : 0,
     use_residual: residual ? 1 : 0,
+    extra: extra ? EXTRA[extra.kind] : 0,
   };
-  const quiet = { activation: 0, use_bias: 0, use_residual: 0 };
+  const isSplit = splits > 1;
+  // The parts of a split have no epilogue; row sums are taken by parts as well, and what is kept is kept at the end.
+  const summed = extra?.kind === "row sums" ? extra.tensor : undefined;
+  const sums = summed && isSplit ? context.temp([splits, summed.size]) : summed;
+  const second = isSplit ? sums : extra?.tensor;
+  const quiet = { activation: 0, use_bias: 0, use_residual: 0, extra: sums ? EXTRA["row sums"] : 0 };
   const shape = four(
     merged.map((axis) => axis.n),
     1,
@@ -190,7 +215,7 @@ export function launchMatmul(
       values.map((v) => v / 4),
       0,
     );
-  const common = { ...(splits > 1 ? quiet : epilogue), batch: shape, m, n, scale: splits > 1 ? 1 : scale };
+  const common = { ...(isSplit ? quiet : epilogue), batch: shape, m, n, scale: isSplit ? 1 : scale };
   const aBatch = merged.map((axis) => axis.src);
   const bBatch = merged.map((axis) => axis.dst);
   const types = { T: c.dtype, R: target.dtype };
@@ -202,7 +227,11 @@ export function launchMatmul(
     return {
       name,
       groups,
-      kernel: kernel(form.source, { types, constants: { TURNED: transposeA || transposeB ? 1 : 0 } }),
+      kernel: kernel(form.source, {
+        types,
+        constants: { TURNED: transposeA || transposeB ? 1 : 0 },
+        imports: second ? WITH_EXTRA : {},
+      }),
       uniforms: {
         ...common,
         a_batch: inVec4(aBatch),
@@ -221,17 +250,27 @@ export function launchMatmul(
   // Kernels without bias or residual still have the binding: a read-only operand fills it.
   dispatch({
     variants: names.map(variant),
-    bindings: [a.tensor, b.tensor, bias ?? a.tensor, residual ?? a.tensor, target],
+    bindings: [
+      a.tensor,
+      b.tensor,
+      bias ?? a.tensor,
+      residual ?? a.tensor,
+      target,
+      ...(second ? [second] : []),
+    ],
     work,
     shapeClass: `${c.dtype} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"} ${[m, n, k, count * splits].map(lengthClass).join("x")}`,
   });
-  if (splits === 1) return;
+  if (!isSplit) return;
   dispatch({
     variants: [
       {
         name: "finish",
-        kernel: kernel(finish, { types: { T: c.dtype, R: c.dtype } }),
-        groups: Math.ceil((count * m * n) / FINISH_LANES),
+        kernel: kernel(finish, {
+          types: { T: c.dtype, R: c.dtype, B: sums ? sums.dtype : c.dtype },
+          imports: extra ? WITH_EXTRA : {},
+        }),
+        groups: Math.ceil((count * m * n + (summed?.size ?? 0)) / FINISH_LANES),
         uniforms: {
           ...epilogue,
           batch: [1, 1, 1, count],
@@ -244,7 +283,7 @@ export function launchMatmul(
         },
       },
     ],
-    bindings: [target, bias ?? a.tensor, residual ?? a.tensor, c],
+    bindings: [target, sums ?? bias ?? a.tensor, residual ?? a.tensor, c, ...(extra ? [extra.tensor] : [])],
     work: count * m * n * (splits + 8),
     label: "matmul finish",
   });

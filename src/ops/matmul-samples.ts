@@ -36,6 +36,7 @@ export function matmulSamples(extras: Extras): Sample<MatmulAttrs>[] {
     ...rest: Parameters<typeof sample> extends [Extras, ...infer R] ? R : never
   ): Sample<MatmulAttrs> => sample(extras, ...rest);
   const slow = "size: the small samples cover it";
+  const kept = "what is kept has no gradient of its own; the tape's tests cover that of the result";
   const epilogues = ACTIVATIONS.filter((activation) => activation !== "none").map((activation) =>
     make(activation, 5, 6, 8, { activation, scale: 0.5 }),
   );
@@ -51,6 +52,22 @@ export function matmulSamples(extras: Extras): Sample<MatmulAttrs>[] {
     return [
       ...shared,
       make("tall, bias and gelu", 1030, 17, 12, { activation: "gelu" }, { noGradient: slow }),
+      make(
+        "argument kept",
+        70,
+        71,
+        68,
+        { activation: "gelu", transposeB: true, keepsArgument: true },
+        { noGradient: kept },
+      ),
+      make(
+        "argument kept, split",
+        3,
+        5,
+        1028,
+        { activation: "silu", keepsArgument: true },
+        { noGradient: kept },
+      ),
       make("split inner axis", 2, 3, 4096, { activation: "silu", scale: 0.01 }, { noGradient: slow }),
     ];
   }
@@ -81,6 +98,23 @@ export function matmulSamples(extras: Extras): Sample<MatmulAttrs>[] {
     make("no batch", 2, 3, 4, {}, { a: [0], b: [0] }),
   ];
 }
+
+/** Gradients of a weight and a bias: the first operand is stored transposed there. */
+export const rowSumSamples: Sample<MatmulAttrs>[] = (
+  [
+    ["one", 1, 1, 1, {}],
+    ["odd", 5, 7, 9, { transposeA: true }],
+    ["every kernel", 132, 131, 67, { transposeA: true, scale: 0.5 }],
+    ["plain", 35, 70, 33, {}],
+    ["split", 6, 5, 4100, { transposeA: true, scale: 0.01 }],
+    ["no inner axis gives zeros", 2, 3, 0, { transposeA: true }],
+  ] as const
+).map(([name, m, n, k, attrs]) => {
+  const made = sample({ bias: false, residual: false }, name, m, n, k, attrs);
+  // Every variant takes a second to compile on software adapters; f16 goes through the two small ones.
+  const dtype = m > 30 ? ("f32" as const) : undefined;
+  return { ...made, inputs: made.inputs.map((input) => ({ ...input, dtype })) };
+});
 
 export function matmulRejects(extras: Extras): Reject<MatmulAttrs>[] {
   const f32 = (...shape: number[]): { shape: number[]; dtype: "f32" } => ({ shape, dtype: "f32" });

@@ -1,13 +1,14 @@
 // Matrix product with batch broadcasting, transposed operands and a fused epilogue:
-// c = act(scale·op(a)·op(b) + bias) + residual. Four records, one for each set of optional operands.
-// Gradients with an activation compute the value before it again: one more product, and nothing extra kept in memory.
+// c = act(scale·op(a)·op(b) + bias) + residual. Four records, one for each set of optional operands, and one whose second
+// result are row sums, for bias gradients. Gradients with an activation need the value before it: it is kept when the call
+// says so, and else computed again.
 import { TesseraError } from "../base/errors";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../tensor/shape";
 import { formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
 import { sumToShape } from "./broadcast-to";
 import { launchMatmul, MATMUL_VARIANTS, type MatmulAttrs, type Sizes } from "./matmul-plan";
 import { matmulReference } from "./matmul-reference";
-import { matmulRejects, matmulSamples } from "./matmul-samples";
+import { matmulRejects, matmulSamples, rowSumSamples } from "./matmul-samples";
 import { ALONE, defineOp, expectFloat, expectSameDtype, type Op, type Sweep } from "./op";
 import { sum } from "./reduce";
 import { unaryBackwardOp } from "./unary-backward";
@@ -71,7 +72,8 @@ function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
             `matmul: residual must be ${formatShape(shape)}, got ${formatShape(residual.shape)}`,
           );
       }
-      return [{ shape, dtype: a.dtype }];
+      const result = { shape, dtype: a.dtype };
+      return keepsArgument(attrs) ? [result, result] : [result];
     },
     launch(context) {
       const { inputs, outputs, attrs } = context;
@@ -82,24 +84,24 @@ function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
         bias: inputs[biasAt],
         residual: inputs[residualAt],
         c: outputs[0],
+        extra: outputs[1] && { kind: "argument", tensor: outputs[1] },
       });
     },
-    vjp([dy], { inputs, attrs, sweep = ALONE }) {
+    vjp([dy, dz0], { inputs, outputs, attrs, sweep = ALONE }) {
+      if (dz0)
+        throw new TesseraError("no-gradient", `${name}: the kept argument is for the gradient of c only`);
       if (!dy) return inputs.map(() => undefined);
-      const dz = beforeActivation(dy, inputs, biasAt, attrs);
-      const gradients = operandGradients(dz, inputs[0], inputs[1], attrs, sweep);
-      if (extras.bias)
-        gradients.push(
-          sweep.wants(biasAt)
-            ? sum(dz.reshape([rowCount(dz), inputs[biasAt].size]), { axes: [0] })
-            : undefined,
-        );
-      if (extras.residual) gradients.push(dy);
-      return gradients;
+      const dz = beforeActivation(dy, inputs, biasAt, outputs[1], attrs);
+      const wantsBias = extras.bias && sweep.wants(biasAt);
+      const { da, db, dbias } = operandGradients(dz, inputs[0], inputs[1], attrs, sweep, wantsBias);
+      return [da, db, ...(extras.bias ? [dbias] : []), ...(extras.residual ? [dy] : [])];
     },
-    reference: (inputs, attrs) => [
-      matmulReference(inputs[0], inputs[1], inputs[biasAt], inputs[residualAt], attrs),
-    ],
+    reference(inputs, attrs) {
+      const [a, b, bias, residual] = [inputs[0], inputs[1], inputs[biasAt], inputs[residualAt]];
+      const c = matmulReference(a, b, bias, residual, attrs);
+      if (!keepsArgument(attrs)) return [c];
+      return [c, matmulReference(a, b, bias, undefined, { ...attrs, activation: "none" })];
+    },
     samples: matmulSamples(extras),
     rejects: matmulRejects(extras),
     bound: {
@@ -124,9 +126,20 @@ function define(extras: { bias: boolean; residual: boolean }): Op<MatmulAttrs> {
 
 const rowCount = (x: Tensor): number => sizeOf(x.shape.slice(0, -1));
 
-function beforeActivation(dy: Tensor, inputs: readonly Tensor[], biasAt: number, attrs: MatmulAttrs): Tensor {
+/** Without an activation there is nothing to keep. */
+const keepsArgument = ({ keepsArgument: keeps = false, activation = "none" }: MatmulAttrs): boolean =>
+  keeps && activation !== "none";
+
+function beforeActivation(
+  dy: Tensor,
+  inputs: readonly Tensor[],
+  biasAt: number,
+  kept: Tensor | undefined,
+  attrs: MatmulAttrs,
+): Tensor {
   const { activation = "none" } = attrs;
   if (activation === "none") return dy;
+  if (kept) return unaryBackwardOp([dy, kept], { function: activation })[0];
   const plain = { ...attrs, activation: "none" as const };
   const [a, b] = inputs;
   const z = inputs[biasAt] ? matmulBiasOp([a, b, inputs[biasAt]], plain)[0] : matmulOp([a, b], plain)[0];
@@ -135,14 +148,18 @@ function beforeActivation(dy: Tensor, inputs: readonly Tensor[], biasAt: number,
   return dz;
 }
 
-/** With c = op(a)·op(b): ∂op(a) = dz·op(b)ᵀ and ∂op(b) = op(a)ᵀ·dz, each stored as its operand is. */
+/**
+ * With c = op(a)·op(b): ∂op(a) = dz·op(b)ᵀ and ∂op(b) = op(a)ᵀ·dz, each stored as its operand is, and the gradient of a bias,
+ * the sums over the rows of dz: a second result of the product dzᵀ·op(a) where that is taken.
+ */
 function operandGradients(
   dz: Tensor,
   a: Tensor,
   b: Tensor,
   attrs: MatmulAttrs,
   sweep: Sweep,
-): (Tensor | undefined)[] {
+  wantsBias: boolean,
+): Record<"da" | "db" | "dbias", Tensor | undefined> {
   const { transposeA = false, transposeB = false, scale = 1 } = attrs;
   // One b for a whole batch: its gradient is one product over all rows instead of a sum of many.
   const shared = sizeOf(b.shape.slice(0, -2)) === 1 && !transposeA && a.shape.length > 2;
@@ -167,15 +184,73 @@ function operandGradients(
     return sizeOf(shape) === operand.size ? sum.reshape(operand.shape) : sumToShape(sum, operand.shape);
   };
   const batch = dz.shape.slice(0, -2);
-  return [
-    transposeA
-      ? gradient(0, [b, transposeB], [dz, true], batch)
-      : gradient(0, [dz, false], [b, !transposeB], batch),
-    transposeB
-      ? gradient(1, [d, true], [x, transposeA], shared ? [] : batch)
-      : gradient(1, [x, !transposeA], [d, false], shared ? [] : batch),
-  ];
+  const da = transposeA
+    ? gradient(0, [b, transposeB], [dz, true], batch)
+    : gradient(0, [dz, false], [b, !transposeB], batch);
+  if (wantsBias && transposeB && !transposeA && d.shape.length === 2 && sweep.wants(1) && !sweep.has(1)) {
+    const [db, dbias] = matmulRowSumsOp([d, x], { transposeA: true, scale });
+    return { da, db: db.reshape(b.shape), dbias };
+  }
+  const db = transposeB
+    ? gradient(1, [d, true], [x, transposeA], shared ? [] : batch)
+    : gradient(1, [x, !transposeA], [d, false], shared ? [] : batch);
+  const rows = dz.reshape([rowCount(dz), dz.shape.at(-1) ?? 0]);
+  return { da, db, dbias: wantsBias ? sum(rows, { axes: [0] }) : undefined };
 }
+
+export const matmulRowSumsOp: Op<MatmulAttrs> = defineOp<MatmulAttrs>({
+  name: "matmul-row-sums",
+  summary:
+    "c = scale·op(a)·op(b), and s = Σ_k op(a)[…, k]: the gradients of a layer's weight and bias in one pass",
+  inputs: ["a", "b"],
+  variants: MATMUL_VARIANTS,
+  infer([a, b], attrs) {
+    const { m, n, batch, batchA } = sizesOf(a, b, attrs);
+    if (batch.length || batchA.length)
+      throw new TesseraError(
+        "shape",
+        `matmul-row-sums: a and b must be matrices, got ${formatSpec(a)} and ${formatSpec(b)}`,
+      );
+    return [
+      { shape: [m, n], dtype: a.dtype },
+      { shape: [m], dtype: a.dtype },
+    ];
+  },
+  launch(context) {
+    const [a, b] = context.inputs;
+    const [c, sums] = context.outputs;
+    const extra = { kind: "row sums", tensor: sums } as const;
+    launchMatmul(context, sizesOf(a, b, context.attrs), { a, b, c, extra });
+  },
+  vjp: { none: "used inside gradients; second derivatives are not offered" },
+  reference([a, b], attrs) {
+    const ones = {
+      shape: [attrs.transposeB ? 1 : b.shape[0], attrs.transposeB ? b.shape[1] : 1],
+      data: b.data,
+    };
+    const column = { ...ones, data: new Float64Array(ones.shape[0] * ones.shape[1]).fill(1) };
+    const sums = matmulReference(a, column, undefined, undefined, { ...attrs, scale: 1 });
+    return [
+      matmulReference(a, b, undefined, undefined, attrs),
+      { shape: sums.shape.slice(0, 1), data: sums.data },
+    ];
+  },
+  samples: rowSumSamples,
+  rejects: [
+    {
+      inputs: [
+        { shape: [2, 3, 4], dtype: "f32" },
+        { shape: [4, 5], dtype: "f32" },
+      ],
+      attrs: {},
+      says: "matmul-row-sums: a and b must be matrices, got f32[2, 3, 4] and f32[4, 5]",
+    },
+  ],
+  bound: {
+    f32: { rel: 2e-6, scaled: 2e-6, why: "as matmul; the sums are products with ones" },
+    f16: { rel: 1e-3, scaled: 2e-5, why: "one rounding of the result to f16; sums are f32" },
+  },
+});
 
 export const matmulOp: Op<MatmulAttrs> = define({ bias: false, residual: false });
 export const matmulBiasOp: Op<MatmulAttrs> = define({ bias: true, residual: false });

@@ -73,6 +73,8 @@ export interface DispatchSpec {
 export interface Sweep {
   /** False when nobody asks for the gradient of input i. */
   wants(i: number): boolean;
+  /** True when other uses of input i have given something that `take` would hand over. */
+  has(i: number): boolean;
   /**
    * Takes over what other uses of input i have given so far, if anything: the gradient that is returned for i must then
    * be the sum with it. It may be shared with other gradients, so it is read only.
@@ -80,7 +82,7 @@ export interface Sweep {
   take(i: number): Tensor | undefined;
 }
 /** Outside of a sweep every gradient is wanted, and there are no other uses. */
-export const ALONE: Sweep = { wants: () => true, take: () => undefined };
+export const ALONE: Sweep = { wants: () => true, has: () => false, take: () => undefined };
 
 /** Gradients of the loss for each input, given those for each output (undefined: that output was not used). */
 export type Vjp<A> = (
@@ -94,6 +96,8 @@ export interface OpSpec<A> {
   summary: string;
   /** Names of the inputs in order, as they appear in messages; none for a generator (random numbers). */
   inputs: readonly string[];
+  /** As many of the last inputs may be left out. */
+  optional?: number;
   /** Takes one or more inputs of the one kind that `inputs` names (concat). */
   variadic?: true;
   /** Names of the kernel variants of the main dispatch; the suite forces each and compares. */
@@ -136,7 +140,8 @@ export function withObserver<R>(next: Observer | undefined, body: () => R): R {
 /** Makes a callable op of a record. Calling it checks shapes, allocates outputs in the current scope and records work. */
 export function defineOp<A>(spec: OpSpec<A>): Op<A> {
   const call = (inputs: readonly Tensor[], attrs: A, device?: Gpu): Tensor[] => {
-    if (spec.variadic ? inputs.length === 0 : inputs.length !== spec.inputs.length) {
+    const least = spec.variadic ? 1 : spec.inputs.length - (spec.optional ?? 0);
+    if (inputs.length < least || (!spec.variadic && inputs.length > spec.inputs.length)) {
       throw new TesseraError(
         "arguments",
         `${spec.name}: ${spec.inputs.length} inputs are needed (${spec.inputs.join(", ")}), got ${inputs.length}`,

@@ -3,8 +3,8 @@ import sourceText from "../../shaders/ops/rms_norm.wgsl?raw";
 import type { KernelSource } from "../gpu/link";
 import type { Tensor } from "../tensor/tensor";
 import { expectEpsilon, expectNorm, type NormAttrs, normRejects, normSamples, statsShape } from "./norm";
-import { normGradients, rmsNormBackwardOp } from "./norm-backward";
-import { defineOp } from "./op";
+import { normGradients } from "./norm-backward";
+import { ALONE, defineOp } from "./op";
 import { mapRows, ROW_VARIANTS, rowClass, rowVariants } from "./rows";
 
 const source: KernelSource = { file: "ops/rms_norm.wgsl", text: sourceText };
@@ -30,7 +30,7 @@ export const rmsNormOp = defineOp<NormAttrs>({
       shapeClass: rowClass(x),
     });
   },
-  vjp: (dys, { inputs, outputs }) => normGradients(rmsNormBackwardOp, dys, inputs, outputs),
+  vjp: (dys, { inputs, outputs, sweep = ALONE }) => normGradients("rms-norm", dys, inputs, outputs, sweep),
   reference([x, gamma], { eps }) {
     const stats: number[] = [];
     const y = mapRows(x, (row) => {
