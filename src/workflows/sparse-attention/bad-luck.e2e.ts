@@ -35,23 +35,29 @@ async function startAndSee(app: App, count = 1): Promise<void> {
     .waitFor();
 }
 
-/** Number of runs whose results are named in their record, read from the browser's private files. */
-function storedResults(app: App): Promise<number> {
-  return app.page.evaluate(async () => {
-    type Folder = FileSystemDirectoryHandle & { entries(): AsyncIterable<[string, FileSystemHandle]> };
-    const count = async (folder: Folder): Promise<number> => {
-      let found = 0;
-      for await (const [name, handle] of folder.entries()) {
-        if (handle.kind === "directory") found += await count(handle as Folder);
-        else if (name.startsWith("record")) {
-          const text = await (await (handle as FileSystemFileHandle).getFile()).text();
-          if (text.includes("results.json")) found++;
+/** Resolves when so many heads are in the browser's private files: what a closed tab leaves is what is there. */
+function stored(app: App, count: number): Promise<void> {
+  return app.page.evaluate(async (wanted) => {
+    const SEAL_BYTES = 24; // before the content of each stored file
+    const heads = async (): Promise<number> => {
+      const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs", {
+        create: true,
+      });
+      for await (const run of runs.values()) {
+        const folder = await (run as FileSystemDirectoryHandle)
+          .getDirectoryHandle("artefacts")
+          .catch(() => null);
+        for await (const handle of folder?.values() ?? []) {
+          const file = await (handle as FileSystemFileHandle).getFile();
+          if (file.size > SEAL_BYTES) return JSON.parse(await file.slice(SEAL_BYTES).text()).heads.length;
         }
       }
-      return found;
+      return 0;
     };
-    return count((await navigator.storage.getDirectory()) as Folder);
-  });
+    // A file that is being replaced cannot be read for a moment.
+    while ((await heads().catch(() => 0)) < wanted)
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+  }, count);
 }
 
 async function drop(app: App, name: string, bytes: Uint8Array): Promise<void> {
@@ -144,8 +150,8 @@ test("a tab closed in mid-run: the run is listed as interrupted, its heads are t
   const app = await visit(HASH);
   await generate(app);
   await startAndSee(app);
-  // Not every head on the page is in storage at once: the tab is closed when the first results are.
-  await expect.poll(() => storedResults(app), { timeout: 60_000 }).toBeGreaterThan(0);
+  // Not every head on the page is in storage at once: the tab is closed when the first layer is.
+  await stored(app, 2);
   await app.page.close();
   const next = await app.another("#/runs");
   const row = next.page.getByRole("table", { name: "All runs" }).locator("tbody tr");
