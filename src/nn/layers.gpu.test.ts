@@ -126,5 +126,7 @@ test("a graph is sorted by receiver, stably, with both lists; bad ends are named
     expect(await read(graph.received)).toEqual([0, 1, 4, 4, 5]);
     expect(await read(graph.sent)).toEqual([0, 2, 3, 4, 5]);
     expect(await read(graph.order)).toEqual([3, 4, 0, 1, 2]);
-    expect(() => createGraph(gpu, 4, [2, 4], [1, 1])).toThrow("senders: index 4 at position 1 is outside 0 … 3");
+    expect(() => createGraph(gpu, 4, [2, 4], [1, 1])).toThrow(
+      "senders: index 4 at position 1 is outside 0 … 3",
+    );
   }));
