@@ -13,7 +13,8 @@ for (const op of allOps) {
   describe(op.name, () => {
     for (const item of cases.filter((c) => c.op === op.name)) {
       test(`${item.check} ${item.case}`, async () => {
-        const result = await item.run(gpu);
+        const judge = await item.start(gpu);
+        const result = await judge();
         expect(result.message ?? "").toBe("");
         expect(result.passed).toBe(true);
       });
