@@ -29,6 +29,13 @@ const SLOWEST_MS_PER_OPERATION = 1 / 1e5;
 /** Submits with fewer operations say more about overhead than about speed. */
 const MEASURABLE_WORK = 1e6;
 
+/**
+ * Workgroups that any adapter runs at the same time: a software adapter has the CPU's cores, a GPU more of its own.
+ * Slices hold a multiple of them: a single workgroup over a long row would leave every other core idle.
+ */
+const TOGETHER = Math.min(16, globalThis.navigator?.hardwareConcurrency ?? 2);
+const wholeWaves = (groups: number): number => Math.max(1, Math.floor(groups / TOGETHER)) * TOGETHER;
+
 export class WorkQueue {
   readonly counters: QueueCounters = { dispatches: 0, submits: 0, bytesWritten: 0, bytesRead: 0 };
   /** Longest planned submit. */
@@ -126,7 +133,8 @@ export class WorkQueue {
     const rate = this.rates.get(variant.kernel.key) ?? this.generalRate ?? 0;
     const total = item.work * rate;
     const sliceable = variant.kernel.reflection.uniform?.fields.has("first_group") ?? false;
-    const pieces = sliceable ? Math.min(variant.groups, Math.max(1, Math.ceil(total / this.sliceMs))) : 1;
+    const most = Math.ceil(variant.groups / TOGETHER);
+    const pieces = sliceable ? Math.min(most, Math.max(1, Math.ceil(total / this.sliceMs))) : 1;
     return Array.from({ length: pieces }, (_, i): Part => {
       const first = Math.floor((i * variant.groups) / pieces);
       const count = Math.floor(((i + 1) * variant.groups) / pieces) - first;
@@ -203,7 +211,7 @@ export class WorkQueue {
       const rate = this.rates.get(rateKey);
       const budget = rate === undefined ? this.sliceMs / 4 : this.sliceMs;
       const fit = Math.floor(budget / (perGroup * (rate ?? guess)));
-      const count = Math.min(variant.groups - first, Math.max(1, fit));
+      const count = Math.min(variant.groups - first, wholeWaves(fit));
       this.encode(compiled, item, variant, first, count);
       const learned = this.submit().then((ms) => this.learn(rateKey, ms / (count * perGroup)));
       learned.catch(() => {}); // a lost device is reported by whoever waits
@@ -232,7 +240,8 @@ export class WorkQueue {
       const compiled = await this.pipelines.get(variant.kernel);
       void this.submit();
       await this.device.queue.onSubmittedWorkDone();
-      const groups = Math.max(1, Math.ceil(variant.groups * share));
+      const wanted = Math.ceil(variant.groups * share);
+      const groups = share === 0 ? 1 : Math.min(variant.groups, wholeWaves(wanted));
       const started = performance.now();
       this.encode(compiled, item, variant, 0, groups);
       void this.submit();

@@ -7,7 +7,7 @@ export interface TuneStore {
   save(winners: Readonly<Record<string, string>>): Promise<void>;
 }
 
-/** Times one variant on `share` of its grid; resolves to milliseconds for the whole grid. */
+/** Times one variant on `share` of its grid (0: one workgroup); resolves to milliseconds for the whole grid. */
 export type TimeVariant = (variant: Variant, share: number) => Promise<number>;
 
 /** Work of the first trial, in operations: short on the slowest software adapter. */
@@ -17,8 +17,6 @@ const TRIAL_MS = 6;
 const TRIALS = 3;
 /** A trial this long needs no repeat: noise is small beside it, and one workgroup over a long row can take a second. */
 const LONG_TRIAL_MS = 60;
-/** So small a share that one workgroup runs. */
-const TINY = 1e-9;
 
 export class Tuner {
   private winners: Record<string, string> = {};
@@ -65,7 +63,7 @@ export class Tuner {
     let best: Variant = item.variants[0];
     let bestMs = Number.POSITIVE_INFINITY;
     for (const variant of item.variants) {
-      await time(variant, TINY); // compiles on drivers that do so at first dispatch
+      await time(variant, 0); // compiles on drivers that do so at first dispatch
       let ms = Number.POSITIVE_INFINITY;
       for (let i = 0; i < TRIALS; i++) {
         ms = Math.min(ms, await time(variant, share));
@@ -81,7 +79,7 @@ export class Tuner {
 
   /** Share of the grid that keeps the first variant busy for `TRIAL_MS`, at most all of it. */
   private async trialShare(item: Dispatch, time: TimeVariant): Promise<number> {
-    await time(item.variants[0], TINY);
+    await time(item.variants[0], 0);
     const oneGroup = 1 / Math.max(1, item.variants[0].groups); // less than that cannot run
     let share = Math.min(1, Math.max(oneGroup, FIRST_TRIAL_OPERATIONS / Math.max(1, item.work)));
     while (share < 1) {
