@@ -17,6 +17,8 @@ import { createTrainer } from "./trainer";
 const gpu = await openGpu((await openNodeGpu()).gpu);
 afterAll(() => {
   expect(gpu.strayErrors).toEqual([]);
+  expect(gpu.pool.stats().liveBuffers).toBe(0);
+  expect(gpu.pool.stats().pinnedBytes).toBe(0);
   gpu.close();
 });
 
