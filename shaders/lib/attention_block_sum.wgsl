@@ -1,6 +1,6 @@
 // Work on whole blocks of query rows without a barrier: a team (an invocation, or a quad that reads together) takes a
 // block, 4 · TEAM rows at a time. Barriers would cost a quarter of the time on software adapters; GPUs have the tiled
-// form. Needs const BLOCK, LANES, lib/attention_scores, p.jobs (blocks in all), p.row_blocks, p.key_blocks and `mass`.
+// form. Needs const LANES, lib/attention_scores, p.block, p.jobs (blocks in all), p.row_blocks, p.key_blocks and `mass`.
 #import lib/attention_real_rows
 const PART: u32 = 4u * TEAM; // rows that a team takes at a time
 
@@ -14,10 +14,10 @@ fn take_job(group: u32, lane: u32) {
 }
 /// Sets up the rows of part `row`, counted from the start of the block.
 fn begin_part(row: u32, lane: u32) {
-  begin(job / p.row_blocks, job % p.row_blocks * BLOCK + row + 4u * (lane % TEAM));
+  begin(job / p.row_blocks, job % p.row_blocks * p.block + row + 4u * (lane % TEAM));
 }
 /// True while the block has rows at `row`.
-fn has_rows(row: u32) -> bool { return row < BLOCK && job % p.row_blocks * BLOCK + row < p.lq; }
+fn has_rows(row: u32) -> bool { return row < p.block && job % p.row_blocks * p.block + row < p.lq; }
 
 /// Adds row_sum of the team's real rows to the mass of a key block; the first part starts it.
 fn add_mass(row: u32, block: u32) {

@@ -10,3 +10,5 @@ fn row_step() -> u32 { return 1u; }
 fn o_step() -> u32 { return 1u; }
 /// From a row of keys to the row of its values, in a tensor that holds both.
 fn value_shift() -> u32 { return 0u; }
+/// True when row i sees keys up to i + lk - lq only.
+fn causal() -> bool { return false; }

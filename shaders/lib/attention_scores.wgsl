@@ -3,7 +3,6 @@
 // Imported after a loader; needs alias T, const D, q, stream_a (keys), p.d4 (= D / 4), p.lq, p.lk, p.scale (· log2 e).
 // The loops run to p.d4, not to a constant: drivers that unroll them take minutes to compile.
 #import lib/attention_layout
-const CAUSAL: bool = false; // row i sees keys up to i + lk - lq
 const LOWEST: f32 = -3.0e38; // WGSL may assume that infinities never occur
 const LN2: f32 = 0.6931471805599453;
 const LOG2E: f32 = 1.4426950408889634;
@@ -41,7 +40,7 @@ fn begin(head: u32, first_row: u32) {
 fn mask_keys(s: mat4x4f, j: u32, end: u32) -> mat4x4f {
   let key = vec4u(j) + vec4u(0u, 1u, 2u, 3u);
   var limit = vec4u(end);
-  if (CAUSAL) { limit = min(limit, vec4u(row_first + 1u + p.lk - p.lq) + vec4u(0u, 1u, 2u, 3u)); }
+  if (causal()) { limit = min(limit, vec4u(row_first + 1u + p.lk - p.lq) + vec4u(0u, 1u, 2u, 3u)); }
   let low = vec4f(LOWEST);
   return mat4x4f(select(low, s[0], key < vec4u(limit.x)), select(low, s[1], key < vec4u(limit.y)),
                  select(low, s[2], key < vec4u(limit.z)), select(low, s[3], key < vec4u(limit.w)));
@@ -60,7 +59,7 @@ fn scores(j: u32, end: u32) -> Scores {
   } else {
     for (var c = 0u; c < p.d4; c++) { s.a += transpose(a_tile(at, c)) * q_tile[c]; }
   }
-  if (CAUSAL || j + STEP > end) {
+  if (causal() || j + STEP > end) {
     s.a = mask_keys(s.a, j, end);
     if (WIDE) { s.b = mask_keys(s.b, j + 4u, end); }
   }

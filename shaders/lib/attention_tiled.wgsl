@@ -1,6 +1,6 @@
 // Scores of ROWS query rows by a workgroup of 2 · ROWS invocations, with tiles of keys in workgroup memory: the form for
 // GPUs. An invocation takes 4 rows x 4 keys of the scores. Tiles and weights take 16 KiB in all.
-// Needs alias T, const D, ROWS, CAUSAL, q, stream_a (keys), p.d4, p.lq, p.lk, p.scale (· log2 e).
+// Needs alias T, const D, ROWS, q, stream_a (keys), p.d4, p.lq, p.lk, p.scale (· log2 e).
 #import lib/attention_layout
 const LOWEST: f32 = -3.0e38; // WGSL may assume that infinities never occur
 const LOG2E: f32 = 1.4426950408889634;
@@ -65,7 +65,7 @@ fn tile_scores(j: u32, end: u32) -> mat4x4f {
   s = p.scale * s;
   let key = vec4u(j + 4u * tx) + vec4u(0u, 1u, 2u, 3u);
   var limit = vec4u(end);
-  if (CAUSAL) { limit = min(limit, vec4u(row_first + 1u + p.lk - p.lq) + vec4u(0u, 1u, 2u, 3u)); }
+  if (causal()) { limit = min(limit, vec4u(row_first + 1u + p.lk - p.lq) + vec4u(0u, 1u, 2u, 3u)); }
   return mat4x4f(masked(s[0], key, limit.x), masked(s[1], key, limit.y), masked(s[2], key, limit.z), masked(s[3], key, limit.w));
 }
 

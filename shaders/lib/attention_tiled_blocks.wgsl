@@ -1,5 +1,5 @@
 // Softmax weights against a cached log-sum-exp over single key blocks, and their sums over the workgroup: what search
-// and the fused pass add to lib/attention_tiled, which goes before it. Needs const BLOCK, p.row_blocks, p.key_blocks, mass.
+// and the fused pass add to lib/attention_tiled, which goes before it. Needs p.block, p.row_blocks, p.key_blocks, mass.
 #import lib/attention_real_rows
 
 /// Sum over the workgroup, for all lanes: two steps in the memory of the weights, whose readers are done by then.

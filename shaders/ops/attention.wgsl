@@ -11,7 +11,7 @@ const LANES: u32 = 16u;
 
 struct Params {
   first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32,
-  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, // lib/attention_layout_packed
+  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, causal: u32, // lib/attention_layout_packed
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let first = (group % per_head) * 4u * LANES;
   begin(head, first + 4u * lane);
   var end = p.lk;
-  if (CAUSAL) { end = min(end, first + 4u * LANES + p.lk - p.lq); }
+  if (causal()) { end = min(end, first + 4u * LANES + p.lk - p.lq); }
   attend(0u, end);
   finish(head);
 }

@@ -8,13 +8,12 @@
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const LANES: u32 = 16u;
-const CAUSAL: bool = false; // row i sees keys up to i + lk - lq
 const LOG2E: f32 = 1.4426950408889634;
 const LN2: f32 = 0.6931471805599453;
 
 struct Params {
   first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32,
-  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, // lib/attention_layout_packed
+  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, causal: u32, // lib/attention_layout_packed
   packed: u32, // 1: the gradient of values goes behind that of keys, into dk
 }
 
@@ -51,7 +50,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     v_tile[c] = mat4x4f(vec4f(v[value_at.x + c]), vec4f(v[value_at.y + c]), vec4f(v[value_at.z + c]), vec4f(v[value_at.w + c]));
   }
   var start = 0u;
-  if (CAUSAL) { start = max(first, p.lk - p.lq) - (p.lk - p.lq); } // earlier rows see none of these keys
+  if (causal()) { start = max(first, p.lk - p.lq) - (p.lk - p.lq); } // earlier rows see none of these keys
   for (var h = head; h < head + p.group; h++) {
     for (var i = start; i < p.lq; i += 4u) { absorb(h, i, key); }
   }
@@ -91,6 +90,6 @@ fn absorb(head: u32, i: u32, key: u32) {
 /// Softmax weights of one key for four query rows; 0 for rows past the end and rows that do not see the key.
 fn weights(s: vec4f, top: vec4f, row: vec4u, key: u32) -> vec4f {
   var seen = row < vec4u(p.lq);
-  if (CAUSAL) { seen = seen & (vec4u(key) <= row + vec4u(p.lk - p.lq)); }
+  if (causal()) { seen = seen & (vec4u(key) <= row + vec4u(p.lk - p.lq)); }
   return select(vec4f(), exp2(s - top), seen);
 }

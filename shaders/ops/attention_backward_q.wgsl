@@ -10,7 +10,7 @@ const LANES: u32 = 16u;
 
 struct Params {
   first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32,
-  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, // lib/attention_layout_packed
+  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, causal: u32, // lib/attention_layout_packed
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     dy_tile[c] = mat4x4f(vec4f(dy[at.x + c]), vec4f(dy[at.y + c]), vec4f(dy[at.z + c]), vec4f(dy[at.w + c]));
   }
   var end = p.lk;
-  if (CAUSAL) { end = min(end, first + 4u * LANES + p.lk - p.lq); }
+  if (causal()) { end = min(end, first + 4u * LANES + p.lk - p.lq); }
   for (var j = 0u; j < end; j += STEP) {
     let w = fixed_weights(scores(j, end));
     absorb(w.a, shift, j, end);

@@ -6,11 +6,10 @@
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const ROWS: u32 = 64u;
-const CAUSAL: bool = false; // row i sees keys up to i + lk - lq
 
 struct Params {
   first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32,
-  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, // lib/attention_layout_packed
+  heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, causal: u32, // lib/attention_layout_packed
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
@@ -30,7 +29,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let first = (group % per_head) * ROWS;
   begin(head, first, lane);
   var end = p.lk;
-  if (CAUSAL) { end = min(end, first + ROWS + p.lk - p.lq); }
+  if (causal()) { end = min(end, first + ROWS + p.lk - p.lq); }
   attend(0u, end);
   finish(head);
 }

@@ -8,11 +8,9 @@
 #import lib/attention_tiled_blocks
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
-const BLOCK: u32 = 64u;
-const ROWS: u32 = 64u; // divides BLOCK
-const CAUSAL: bool = false;
+const ROWS: u32 = 64u; // divides p.block
 
-struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32, row_blocks: u32, key_blocks: u32 }
+struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32, block: u32, row_blocks: u32, key_blocks: u32 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
 @group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k
@@ -30,10 +28,10 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let group = p.first_group + flat_group(wid, nwg);
   if (group >= p.groups) { return; }
   let head = group / p.row_blocks;
-  let first = (group % p.row_blocks) * BLOCK;
+  let first = (group % p.row_blocks) * p.block;
   let span = tile_span();
   var bad = 0.0;
-  for (var row = 0u; row < BLOCK && first + row < p.lq; row += ROWS) {
+  for (var row = 0u; row < p.block && first + row < p.lq; row += ROWS) {
     begin(head, first + row, lane);
     use_cached_lse(head);
     clear_output();
@@ -41,8 +39,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     let real = select(vec4f(), real_rows(), tx == 0u);
     var total = vec4f();
     for (var block = 0u; block < p.key_blocks; block++) {
-      let start = block * BLOCK;
-      let end = min(start + BLOCK, p.lk);
+      let start = block * p.block;
+      let end = min(start + p.block, p.lk);
       row_sum = vec4f();
       for (var j = start; j < end; j += span) {
         load_keys(j, end, span);

@@ -8,11 +8,10 @@
 #import lib/attention_block_sum
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
-const BLOCK: u32 = 64u;
 const LANES: u32 = 8u;
 
 struct Params {
-  first_group: u32, groups: u32, jobs: u32, lq: u32, lk: u32, d4: u32, scale: f32, row_blocks: u32, key_blocks: u32,
+  first_group: u32, groups: u32, jobs: u32, lq: u32, lk: u32, d4: u32, scale: f32, block: u32, row_blocks: u32, key_blocks: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
@@ -31,8 +30,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     begin_part(row, lane);
     use_cached_lse(job / p.row_blocks);
     for (var block = 0u; block < p.key_blocks; block++) {
-      let start = block * BLOCK;
-      let end = min(start + BLOCK, p.lk);
+      let start = block * p.block;
+      let end = min(start + p.block, p.lk);
       row_sum = vec4f();
       for (var j = start; j < end; j += STEP) { _ = fixed_weights(scores(j, end)); }
       add_mass(row, block);

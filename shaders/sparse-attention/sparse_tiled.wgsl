@@ -5,11 +5,9 @@
 #import lib/attention_tiled_step
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
-const BLOCK: u32 = 64u;
-const ROWS: u32 = 64u; // divides BLOCK
-const CAUSAL: bool = false;
+const ROWS: u32 = 64u; // divides p.block
 
-struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32, row_blocks: u32 }
+struct Params { first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32, block: u32, row_blocks: u32 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<T>>;
 @group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k
@@ -26,14 +24,14 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = p.first_group + flat_group(wid, nwg);
   if (group >= p.groups) { return; }
-  let parts = BLOCK / ROWS; // workgroups that share one job
+  let parts = p.block / ROWS; // workgroups that share one job
   let job = jobs[group / parts];
   let head = job / p.row_blocks;
-  begin(head, (job % p.row_blocks) * BLOCK + (group % parts) * ROWS, lane);
+  begin(head, (job % p.row_blocks) * p.block + (group % parts) * ROWS, lane);
   let span = spans[job];
   for (var i = span.x; i < span.x + span.y; i++) {
-    let start = list[i] * BLOCK;
-    attend(start, min(start + BLOCK, p.lk));
+    let start = list[i] * p.block;
+    attend(start, min(start + p.block, p.lk));
   }
   finish(head);
 }

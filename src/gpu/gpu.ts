@@ -21,6 +21,8 @@ export interface Gpu {
   readonly lost: Promise<TesseraError>;
   readonly isLost: boolean;
   has(feature: GPUFeatureName): boolean;
+  /** Invocations that the device runs in lockstep, at most; undefined where the browser does not say. */
+  readonly subgroupSize: number | undefined;
   flush(options?: FlushOptions): Promise<void>;
   /** Flushes, then copies bytes back. */
   read(source: Allocation, offset: number, bytes: number): Promise<ArrayBuffer>;
@@ -97,6 +99,7 @@ export async function openGpu(source: GPU | undefined, options: OpenGpuOptions =
       return isLost;
     },
     has: (feature) => device.features.has(feature),
+    subgroupSize: device.adapterInfo?.subgroupMaxSize || undefined,
     flush: (flushOptions) => queue.flush(flushOptions),
     async read(allocation, offset, bytes) {
       await queue.flush();

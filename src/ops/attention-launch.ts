@@ -17,8 +17,8 @@ const delta: KernelSource = { file: "ops/attention_delta.wgsl", text: deltaText 
 const backwardQ: KernelSource = { file: "ops/attention_backward_q.wgsl", text: backwardQText };
 const backwardKv: KernelSource = { file: "ops/attention_backward_kv.wgsl", text: backwardKvText };
 
-/** Rows of queries (of keys in the gradient) that one workgroup takes: 16 invocations of four. */
-const GROUP_ROWS = 64;
+/** Rows of queries that a workgroup of the tiled form takes. */
+const TILED_ROWS = 64;
 
 /** Where heads lie: see lib/attention_layout_packed. */
 export interface HeadLayout {
@@ -48,12 +48,18 @@ type Recorder = Pick<LaunchContext<unknown>, "gpu" | "dispatch" | "temp">;
 function settings(q: Tensor, { heads, lq, lk, d, scale, causal, layout }: AttentionPlan) {
   return {
     types: { T: q.dtype },
-    constants: { D: roomFor(d), CAUSAL: causal ? 1 : 0 },
+    constants: { D: roomFor(d) },
     imports: { "lib/attention_layout": "lib/attention_layout_packed" },
-    uniforms: { lq, lk, d4: d / 4, scale: scale * Math.LOG2E, ...layout },
+    uniforms: { lq, lk, d4: d / 4, scale: scale * Math.LOG2E, ...layout, causal: causal ? 1 : 0 },
     shapeClass: `${q.dtype} ${heads > 1 ? "heads" : "head"} ${lengthClass(lq)}x${lengthClass(lk)}x${d}${causal ? " causal" : ""}${layout.slots > 1 ? " packed" : ""}`,
   };
 }
+
+/** Workgroups where every invocation takes four rows of queries (of keys in the gradient). */
+const inRows =
+  (heads: number, length: number) =>
+  (lanes: number): number =>
+    heads * Math.ceil(length / (4 * lanes));
 
 /** o and lse of q, k, v; with packed rows the three are one tensor. */
 export function recordAttention(
@@ -64,11 +70,15 @@ export function recordAttention(
   const { q, k, v, o, lse } = tensors;
   const { types, constants, imports, uniforms, shapeClass } = settings(q, plan);
   const options = { types, constants, imports };
-  const groups = plan.heads * Math.ceil(plan.lq / GROUP_ROWS);
   dispatch({
     variants: [
-      ...attentionVariants(gpu, forward, options, groups, uniforms),
-      { name: "tiled", kernel: kernel(tiled, options), groups, uniforms },
+      ...attentionVariants(gpu, forward, options, inRows(plan.heads, plan.lq), uniforms),
+      {
+        name: "tiled",
+        kernel: kernel(tiled, options),
+        groups: plan.heads * Math.ceil(plan.lq / TILED_ROWS),
+        uniforms,
+      },
     ],
     bindings: [q, k, v, o, lse],
     work: 4 * plan.heads * plan.lq * plan.lk * plan.d,
@@ -102,19 +112,16 @@ export function recordAttentionBackward(
     label: "attention delta",
   });
   dispatch({
-    variants: attentionVariants(gpu, backwardQ, options, heads * Math.ceil(lq / GROUP_ROWS), uniforms),
+    variants: attentionVariants(gpu, backwardQ, options, inRows(heads, lq), uniforms),
     bindings: [q, k, v, dy, lse, shift, dq],
     work: 6 * rows * lk * d,
     shapeClass,
   });
   dispatch({
-    variants: attentionVariants(
-      gpu,
-      backwardKv,
-      options,
-      (heads / layout.group) * Math.ceil(lk / GROUP_ROWS),
-      { ...uniforms, packed: dv ? 0 : 1 },
-    ),
+    variants: attentionVariants(gpu, backwardKv, options, inRows(heads / layout.group, lk), {
+      ...uniforms,
+      packed: dv ? 0 : 1,
+    }),
     bindings: [q, dy, k, v, lse, shift, dk, dv ?? temp([4], q.dtype)],
     work: 8 * rows * lk * d,
     shapeClass,

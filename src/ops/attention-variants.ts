@@ -8,6 +8,12 @@ import type { Variant } from "../gpu/work";
 /** `rows`: every invocation reads for itself. `quad`: the lanes of a quad share their reads (needs subgroups). */
 export const ATTENTION_VARIANTS = ["rows", "quad"] as const;
 
+/**
+ * Invocations of a workgroup, which never wait for each other here. No more than a subgroup needs: on software adapters a
+ * workgroup is the work of one core, and over long rows four times the lanes are four times as long until the next slice.
+ */
+const MOST_LANES = 16;
+
 const quads = new WeakMap<KernelSource, KernelSource>();
 
 /** The same kernel with the loaders of lib/attention_*_quad in place of lib/attention_*_rows. */
@@ -27,20 +33,28 @@ function quadSource(source: KernelSource): KernelSource {
 }
 
 /**
- * Variants of one attention kernel for this device; `rows` always, `quad` where the device has subgroups. `groups` may
- * depend on how many invocations read together: 1, or the 4 of a quad.
+ * Variants of one attention kernel for this device; `rows` always, `quad` where the device has subgroups. `groups` is told
+ * how many invocations a workgroup has and how many of them read together: 1, or the 4 of a quad.
  */
 export function attentionVariants(
   gpu: Gpu,
   source: KernelSource,
   options: LinkOptions,
-  groups: number | ((team: number) => number),
+  groups: (lanes: number, team: number) => number,
   uniforms: Uniforms,
+  mostLanes = MOST_LANES,
 ): Variant[] {
-  const groupsOf = typeof groups === "number" ? () => groups : groups;
-  const rows = { name: "rows", kernel: kernel(source, options), groups: groupsOf(1), uniforms };
+  const lanes = Math.min(mostLanes, Math.max(4, gpu.subgroupSize ?? mostLanes));
+  const sized = { ...options, constants: { ...options.constants, LANES: lanes } };
+  const rows = { name: "rows", kernel: kernel(source, sized), groups: groups(lanes, 1), uniforms };
   if (!gpu.has("subgroups")) return [rows];
-  return [rows, { name: "quad", kernel: kernel(quadSource(source), options), groups: groupsOf(4), uniforms }];
+  const quad = {
+    name: "quad",
+    kernel: kernel(quadSource(source), sized),
+    groups: groups(lanes, 4),
+    uniforms,
+  };
+  return [rows, quad];
 }
 
 /**

@@ -164,6 +164,8 @@ async function measure(
   });
   const entries = [timed("dense", dense), ...work.map((w) => timed(`${w.name} ${w.case}`, w.record))];
   const times = await timeInTurn(entries, options.rounds, options.log);
+  for (const { key, variant, ms } of gpu.tuner.trials)
+    options.log(`tuned: ${key.split("|").slice(3, 5).join(", ")}: ${variant} ${round4(ms)} ms`);
   const denseMs = times.get("dense")!;
   return work.map((w) => {
     const ms = times.get(`${w.name} ${w.case}`)!;

@@ -32,8 +32,8 @@ const fusedKernel = file("fused", fusedText);
 const fusedTiledKernel = file("fused_tiled", fusedTiledText);
 const repairKernel = file("fused_repair", repairText);
 
-/** LANES of the kernels that work on whole row blocks without a barrier. */
-const TEAM_LANES = 8;
+/** Invocations of a workgroup, at most, in the kernels that work on whole row blocks without a barrier. */
+const MOST_TEAM_LANES = 8;
 
 export interface BlockOptions {
   /** Side of a block in tokens: a multiple of 16 up to 512; 32, 64 and 128 are the useful ones. */
@@ -128,7 +128,7 @@ export function blockMass(q: Tensor, k: Tensor, lse: Tensor, options: BlockOptio
   expectLse(lse, q, "block mass");
   const mass = empty(q.gpu, [s.heads, s.rows, s.keys], "f32", "block mass");
   const variants = [
-    ...attentionVariants(q.gpu, massKernel, s.link, s.teamGroups, { ...s.blockUniforms, jobs: s.groups }),
+    ...teamVariants(q.gpu, massKernel, s),
     tiledVariant(massTiledKernel, s, s.groups, s.blockUniforms),
   ];
   record(q.gpu, "mass", variants, [q, k, lse, mass], s.pairs * 2 * s.d, s.shapeClass);
@@ -197,10 +197,11 @@ export function sparseAttention(
     );
   }
   const result = outputs(q);
-  const uniforms = { ...s.uniforms, row_blocks: s.rows };
-  const parts = options.block / tiledRows(options.block);
+  const uniforms = { ...s.uniforms, block: s.block, row_blocks: s.rows };
+  const groups = (lanes: number): number => Math.ceil((s.groups * s.block) / (4 * lanes));
+  const parts = s.block / tiledRows(s.block);
   const variants = [
-    ...attentionVariants(q.gpu, sparseKernel, s.link, s.groups, uniforms),
+    ...attentionVariants(q.gpu, sparseKernel, s.link, groups, { ...uniforms, jobs: s.groups }),
     tiledVariant(sparseTiledKernel, s, s.groups * parts, uniforms),
   ];
   const work = plan.total * options.block ** 2 * 4 * s.d;
@@ -239,14 +240,13 @@ export function fusedAttention(
   const mass = empty(q.gpu, [s.heads, s.rows, s.keys], "f32", "block mass");
   const redo = empty(q.gpu, [s.heads, s.rows], "u32", "redo flags");
   const work = s.pairs * 4 * s.d;
-  const withJobs = { ...s.blockUniforms, jobs: s.groups };
   const fused = [
-    ...attentionVariants(q.gpu, fusedKernel, s.link, s.teamGroups, withJobs),
+    ...teamVariants(q.gpu, fusedKernel, s),
     tiledVariant(fusedTiledKernel, s, s.groups, s.blockUniforms),
   ];
   record(q.gpu, "fused-mass", fused, [q, k, v, cached, o, lse, mass, redo], work, s.shapeClass);
   // Most groups end at once, so timing it would say nothing: it runs in the form that needs no feature.
-  const [repair] = attentionVariants(q.gpu, repairKernel, s.link, s.teamGroups, withJobs);
+  const [repair] = teamVariants(q.gpu, repairKernel, s);
   record(q.gpu, "fused-repair", [repair], [q, k, v, redo, o, lse, mass], work, s.shapeClass);
   return { o, lse, mass, redo };
 }
@@ -258,11 +258,10 @@ interface Settings {
   keys: number;
   /** Row blocks of all heads. */
   groups: number;
-  /** Workgroups of the kernels in which a team of so many invocations takes a row block. */
-  teamGroups(team: number): number;
   /** Query-key pairs of all heads. */
   pairs: number;
-  link: { types: { T: string }; constants: { D: number; BLOCK: number } };
+  link: { types: { T: string }; constants: { D: number } };
+  block: number;
   uniforms: { lq: number; lk: number; d4: number; scale: number };
   blockUniforms: Uniforms;
   shapeClass: string;
@@ -287,11 +286,11 @@ function settings(q: Tensor, k: Tensor, v: Tensor, { block, scale }: BlockOption
     rows,
     keys,
     groups,
-    teamGroups: (team) => Math.ceil((groups * team) / TEAM_LANES),
     pairs: heads * lq * lk,
-    link: { types: { T: q.dtype }, constants: { D: roomFor(d), BLOCK: block } },
+    link: { types: { T: q.dtype }, constants: { D: roomFor(d) } },
+    block,
     uniforms,
-    blockUniforms: { ...uniforms, row_blocks: rows, key_blocks: keys },
+    blockUniforms: { ...uniforms, block, row_blocks: rows, key_blocks: keys },
     shapeClass: `${q.dtype} ${lengthClass(lq)}x${lengthClass(lk)}x${d} block ${block}`,
   };
 }
@@ -299,8 +298,15 @@ function settings(q: Tensor, k: Tensor, v: Tensor, { block, scale }: BlockOption
 /** Query rows that a workgroup of a tiled kernel takes at once: a divisor of the block whose tiles fit 16 KiB. */
 const tiledRows = (block: number): number => (block % 64 === 0 ? 64 : block % 32 === 0 ? 32 : 16);
 
+/** Variants in which a team (an invocation, or a quad that reads together) takes whole row blocks. */
+function teamVariants(gpu: Gpu, source: KernelSource, s: Settings): Variant[] {
+  const groups = (lanes: number, team: number): number => Math.ceil((s.groups * team) / lanes);
+  const uniforms = { ...s.blockUniforms, jobs: s.groups };
+  return attentionVariants(gpu, source, s.link, groups, uniforms, MOST_TEAM_LANES);
+}
+
 function tiledVariant(source: KernelSource, s: Settings, groups: number, uniforms: Uniforms): Variant {
-  const constants = { ...s.link.constants, ROWS: tiledRows(s.link.constants.BLOCK) };
+  const constants = { ...s.link.constants, ROWS: tiledRows(s.block) };
   return { name: "tiled", kernel: kernel(source, { ...s.link, constants }), groups, uniforms };
 }
 
