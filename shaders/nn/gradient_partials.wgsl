@@ -1,7 +1,7 @@
 // Parts of the squared norm of all gradients, and the first chunk of 64 values that holds an infinity or NaN.
 // Reads g as bits (WGSL may assume that such floats never occur), writes parts: the sum, the chunk (LARGE when none).
 #import lib/grid
-const LANES: u32 = 256u;
+const LANES: u32 = 64u;
 const LARGE: f32 = 3.0e38;
 
 struct Params { chunks: u32, stride: u32 }
@@ -21,22 +21,18 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   // Sixteen quads are a chunk; the workgroups take turns.
   for (var i = group * LANES + lane; i < 16u * p.chunks; i += p.stride) {
     let bits = g[i];
-    let exponent = bits & vec4u(0x7f800000u);
-    if (any(exponent == vec4u(0x7f800000u))) {
-      first = min(first, f32(i / 16u));
-    } else {
-      let v = bitcast<vec4f>(bits);
-      sum += dot(v, v);
-    }
+    let bad = any((bits & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
+    let v = bitcast<vec4f>(select(bits, vec4u(), bad));
+    first = min(first, select(LARGE, f32(i / 16u), bad));
+    sum += dot(v, v);
   }
   sums[lane] = vec2f(sum, first);
   workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      let other = sums[lane + half];
-      sums[lane] = vec2f(sums[lane].x + other.x, min(sums[lane].y, other.y));
-    }
-    workgroupBarrier();
+  // One lane adds them up: on software adapters a tree's barriers would cost more than all the rest.
+  if (lane != 0u) { return; }
+  for (var other = 1u; other < LANES; other++) {
+    sum += sums[other].x;
+    first = min(first, sums[other].y);
   }
-  if (lane == 0u) { parts[group] = sums[0]; }
+  parts[group] = vec2f(sum, first);
 }

@@ -19,7 +19,9 @@ const begin: KernelSource = { file: "nn/begin_update.wgsl", text: beginText };
 const addBatch: KernelSource = { file: "nn/add_batch.wgsl", text: addBatchText };
 const adamw: KernelSource = { file: "nn/adamw.wgsl", text: adamwText };
 
-const NORM_GROUPS = 256;
+/** Lanes of nn/gradient_partials. */
+const NORM_LANES = 64;
+const NORM_GROUPS = 512;
 /** Rows of the table of groups that fit beside the other uniforms. */
 const MOST_GROUPS = 8;
 /** Steps whose loss and norm stay on the device until they are read. */
@@ -135,9 +137,16 @@ export function collectGradients(state: OptimiserState, loss: Tensor, given: rea
 export function beginUpdate(state: OptimiserState): void {
   const { parameters, gradients, loss, control, history } = state;
   const chunks = gradients.size / CHUNK;
-  const groups = Math.min(NORM_GROUPS, Math.ceil(chunks / 16));
+  const groups = Math.min(NORM_GROUPS, Math.ceil((16 * chunks) / NORM_LANES));
   const parts = empty(parameters.gpu, [groups, 2], "f32", "norm parts");
-  dispatch(partials, {}, groups, { chunks, stride: groups * 256 }, [gradients, parts], gradients.size * 2);
+  dispatch(
+    partials,
+    {},
+    groups,
+    { chunks, stride: groups * NORM_LANES },
+    [gradients, parts],
+    gradients.size * 2,
+  );
   dispatch(begin, {}, 1, { count: groups, rows: HISTORY_ROWS }, [parts, loss, control, history], groups * 4);
   parts.free();
 }
