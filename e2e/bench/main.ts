@@ -7,18 +7,19 @@ import { parseArgs } from "node:util";
 import { build, preview } from "vite";
 import { openNodeGpu } from "../../src/cli/node-gpu";
 import { openGpu } from "../../src/gpu/gpu";
+import { scoped } from "../../src/tensor/scope";
 import { type BrowserKind, launchBrowser } from "./browser";
-import { kernelCases } from "./page/cases";
+import { caseSuites, casesOf } from "./page/cases";
 import type { PageReply, PageRequest } from "./page/main";
 import { runCase } from "./page/run";
 import { tesseraContestant } from "./page/tessera";
 import { workflowRows, workflowSuites } from "./suites";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const SUITES: readonly string[] = ["kernels", ...workflowSuites];
+const SUITES: readonly string[] = [...caseSuites, ...workflowSuites];
 const PEERS = ["jax-js", "TensorFlow.js", "ONNX Runtime Web"];
 const USAGE = `npm run bench -- <suite> [--target node|chromium|firefox] [--rounds N] [--only TEXT] [--peers a,b] [--length L] [--json]
-suites: ${SUITES.join(", ")}; peers (kernels in a browser only): ${PEERS.join(", ")}
+suites: ${SUITES.join(", ")}; peers (kernels and training, in a browser only): ${PEERS.join(", ")}
 --length: tokens of a workflow's bench, a multiple of 64 (default: its published table). In Node the variable TESSERA_ADAPTER picks the adapter.`;
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -72,10 +73,11 @@ async function inNode(request: PageRequest): Promise<PageReply> {
   const gpu = await openGpu((await openNodeGpu()).gpu);
   const adapter = { name: gpu.adapter.name, features: gpu.adapter.features };
   const options = { ...request, log };
-  if (request.suite !== "kernels") return { adapter, rows: await workflowRows(request.suite, gpu, options) };
+  if (!caseSuites.includes(request.suite))
+    return { adapter, rows: await workflowRows(request.suite, gpu, options) };
   const rows = [];
-  for (const item of kernelCases(request.only))
-    rows.push(await runCase(item, tesseraContestant(gpu), [], options));
+  for (const item of casesOf(request.suite, request.only))
+    rows.push(await scoped(gpu, () => runCase(item, tesseraContestant(gpu), [], options)));
   return { adapter, rows };
 }
 
@@ -91,7 +93,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const suite = SUITES.find((s) => s === positionals[0]);
-const target = values.target ?? (suite === "kernels" ? "chromium" : "node");
+const target = values.target ?? (suite && caseSuites.includes(suite) ? "chromium" : "node");
 const rounds = Number(values.rounds);
 const length = Number(values.length);
 const peers = values.peers.split(",").filter(Boolean);

@@ -1,6 +1,7 @@
-// The cases of the kernel bench, with seeded data.
+// The cases of the benches of single kernels and of training, with seeded data.
 import { Random } from "../../../src/base/random";
 import type { BenchCase } from "./contestant";
+import { initialParameters, languageBatch, languageSpecs, mlpSizes, mlpSpecs } from "./training-models";
 
 const data = (stream: number, length: number): Float32Array => new Random(7, stream).normals(length);
 
@@ -29,15 +30,76 @@ const attention = (length: number): BenchCase => ({
   operations: 4 * 4 * length * length * 64,
 });
 
-/** Rows of `bench -- kernels`; `only` keeps those whose row or case contains the text. */
-export function kernelCases(only = ""): BenchCase[] {
-  const makers = [
+const attentionGradient = (length: number): BenchCase => ({
+  row: "attention forward + backward",
+  case: `H=4 L=${length} D=64 f32`,
+  op: "attention-gradient",
+  dims: [4, length, 64],
+  inputs: [1, 2, 3, 4].map((stream) => data(stream, 4 * length * 64)),
+  operations: 14 * 4 * length * length * 64,
+});
+function scatterAdd(count: number, width: number, targets: number): BenchCase {
+  const random = new Random(7, 6);
+  return {
+    row: "scatter-add",
+    case: `${count} rows of ${width} into ${targets} f32`,
+    op: "scatter-add",
+    dims: [count, width, targets],
+    inputs: [data(1, count * width), Float32Array.from({ length: count }, () => random.below(targets))],
+    operations: count * width,
+  };
+}
+function mlpStep(): BenchCase {
+  const { batch, width, hidden, classes } = mlpSizes;
+  const random = new Random(7, 7);
+  const labels = Float32Array.from({ length: batch }, () => random.below(classes));
+  return {
+    row: "Adam step of an MLP",
+    case: `${width}-${hidden}-${classes}, batch ${batch}, f32`,
+    op: "mlp-step",
+    dims: [],
+    inputs: [data(1, batch * width), labels, ...initialParameters(mlpSpecs)],
+    operations: 6 * batch * (width * hidden + hidden * classes),
+  };
+}
+function transformerStep(): BenchCase {
+  const { sizes, batch, words, next } = languageBatch();
+  const { width, layers, tokens, vocabulary } = sizes;
+  const perToken = layers * (24 * width ** 2 + 4 * tokens * width) + 2 * width * vocabulary;
+  return {
+    row: "transformer step",
+    case: `${layers} layers, d ${width}, ${sizes.heads} heads, ${tokens} tokens, batch ${batch}, AdamW, f32`,
+    op: "transformer-step",
+    dims: [],
+    inputs: [words, next, ...initialParameters(languageSpecs)],
+    operations: 3 * batch * tokens * perToken,
+  };
+}
+
+type Maker = () => BenchCase;
+const SUITES: Readonly<Record<string, readonly Maker[]>> = {
+  kernels: [
     () => matmul(512),
     () => matmul(1024),
     () => rows("layernorm", 1024, 768, 8),
     () => rows("softmax", 1024, 1024, 5),
     () => attention(1024),
     () => attention(2048),
-  ];
-  return makers.map((make) => make()).filter((c) => `${c.row} ${c.case}`.includes(only));
-}
+  ],
+  training: [
+    () => matmul(512),
+    () => rows("layernorm", 1024, 768, 8),
+    () => rows("softmax", 1024, 1024, 5),
+    () => attentionGradient(1024),
+    () => scatterAdd(13_000, 128, 1271),
+    mlpStep,
+    transformerStep,
+  ],
+};
+
+/** Suites that are not a workflow's. */
+export const caseSuites: readonly string[] = Object.keys(SUITES);
+
+/** Cases of a suite; `only` keeps those whose row or case contains the text. */
+export const casesOf = (suite: string, only = ""): BenchCase[] =>
+  SUITES[suite].map((make) => make()).filter((c) => `${c.row} ${c.case}`.includes(only));

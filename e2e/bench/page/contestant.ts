@@ -1,12 +1,23 @@
 // What every contestant of a bench offers, and the rows that come out. It times nothing itself.
 
+export type KernelOp = "matmul" | "layernorm" | "softmax" | "attention";
+/**
+ * What a training step is made of, and whole steps. The gradient of attention is that of Σ w·o for the fourth input w:
+ * dq, dk and dv one after the other. A step's result is the loss that the next step sees.
+ */
+export type TrainingOp = "attention-gradient" | "scatter-add" | "mlp-step" | "transformer-step";
+
 /** One computation on fixed data: all contestants of a row get the same inputs and must give the same output. */
-export interface BenchCase {
+export interface BenchCase<O extends KernelOp | TrainingOp = KernelOp | TrainingOp> {
   row: string;
   case: string;
-  op: "matmul" | "layernorm" | "softmax" | "attention";
-  /** matmul [m, k, n]; layernorm and softmax [rows, n]; attention [heads, length, width]. */
+  op: O;
+  /**
+   * matmul [m, k, n]; layernorm and softmax [rows, n]; attention and its gradient [heads, length, width]; scatter-add
+   * [values, width, rows]; steps none.
+   */
   dims: readonly number[];
+  /** Of steps: x, y (class numbers), then the parameters in the order of their specs; see training-models.ts. */
   inputs: readonly Float32Array[];
   /** Useful operations of one run; `rate` is this over the time. */
   operations: number;
@@ -18,6 +29,9 @@ export interface Prepared {
   result(): Promise<Float32Array>;
   dispose(): void;
 }
+
+export const isKernel = (item: BenchCase): item is BenchCase<KernelOp> =>
+  item.op === "matmul" || item.op === "layernorm" || item.op === "softmax" || item.op === "attention";
 
 export interface Contestant {
   name: string;

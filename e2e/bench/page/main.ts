@@ -1,7 +1,8 @@
 // The bench inside a browser page: exposes one function that the command calls and returns plain rows.
 import { openGpu } from "../../../src/gpu/gpu";
+import { scoped } from "../../../src/tensor/scope";
 import { workflowRows } from "../suites";
-import { kernelCases } from "./cases";
+import { caseSuites, casesOf } from "./cases";
 import type { Contestant, Row } from "./contestant";
 import { runCase } from "./run";
 import { tesseraContestant } from "./tessera";
@@ -15,7 +16,7 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 export interface PageRequest {
-  /** "kernels", or a workflow that brings a bench. */
+  /** "kernels", "training", or a workflow that brings a bench. */
   suite: string;
   rounds: number;
   /** Tokens of sparse-attention; 0 for the published size. */
@@ -48,13 +49,13 @@ async function bench(request: PageRequest): Promise<PageReply> {
   const gpu = await openGpu(navigator.gpu);
   const log = (line: string): void => console.log(line);
   const adapter = { name: gpu.adapter.name, features: gpu.adapter.features };
-  if (request.suite !== "kernels")
+  if (!caseSuites.includes(request.suite))
     return { adapter, rows: await workflowRows(request.suite, gpu, { ...request, log }) };
   const { peers, missing } = await contestants(request);
   const ours = tesseraContestant(gpu);
   const rows: Row[] = [];
-  for (const item of kernelCases(request.only)) {
-    const row = await runCase(item, ours, peers, { rounds: request.rounds, log });
+  for (const item of casesOf(request.suite, request.only)) {
+    const row = await scoped(gpu, () => runCase(item, ours, peers, { rounds: request.rounds, log }));
     rows.push({ ...row, absent: { ...missing, ...row.absent } });
   }
   return { adapter, rows };

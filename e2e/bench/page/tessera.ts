@@ -6,11 +6,12 @@ import { matmul } from "../../../src/ops/matmul";
 import { softmax } from "../../../src/ops/softmax";
 import { scoped } from "../../../src/tensor/scope";
 import { type Tensor, upload } from "../../../src/tensor/tensor";
-import type { BenchCase, Contestant } from "./contestant";
+import { type BenchCase, type Contestant, isKernel, type KernelOp, type TrainingOp } from "./contestant";
+import { prepareTraining } from "./tessera-training";
 
-function build(gpu: Gpu, item: BenchCase): { operands: Tensor[]; apply: () => Tensor } {
+function build(gpu: Gpu, item: BenchCase<KernelOp>): () => Tensor {
   const [a, b, c] = item.dims;
-  const shapes: Record<BenchCase["op"], number[][]> = {
+  const shapes: Record<KernelOp, number[][]> = {
     matmul: [
       [a, b],
       [b, c],
@@ -31,14 +32,15 @@ function build(gpu: Gpu, item: BenchCase): { operands: Tensor[]; apply: () => Te
     layernorm: () => layerNorm(x, y, z),
     attention: () => attention(x, y, z).o,
   }[item.op];
-  return { operands, apply };
+  return apply;
 }
 
 export function tesseraContestant(gpu: Gpu): Contestant {
   return {
     name: "tessera",
     async prepare(item) {
-      const { operands, apply } = build(gpu, item);
+      if (!isKernel(item)) return prepareTraining(gpu, item as BenchCase<TrainingOp>);
+      const apply = build(gpu, item);
       return {
         run: () =>
           scoped(gpu, async () => {
@@ -46,9 +48,7 @@ export function tesseraContestant(gpu: Gpu): Contestant {
             await gpu.queue.finish();
           }),
         result: () => scoped(gpu, () => apply().readFloats()),
-        dispose() {
-          for (const tensor of operands) tensor.free();
-        },
+        dispose() {}, // the scope of the row frees them
       };
     },
   };

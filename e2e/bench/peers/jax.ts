@@ -1,36 +1,18 @@
 // jax-js as a contestant: jitted functions on its WebGPU device.
 import { defaultDevice, init, jit, nn, numpy as np } from "@jax-js/jax";
-import type { BenchCase, Contestant } from "../page/contestant";
+import {
+  type BenchCase,
+  type Contestant,
+  isKernel,
+  type KernelOp,
+  type TrainingOp,
+} from "../page/contestant";
+import { headFirst, lengthFirst } from "./jax-layout";
+import { prepareTraining } from "./jax-training";
 
 type Jax = np.Array;
 
-/** Its attention wants [length, heads, width]; the data is laid out so before timing starts. */
-function lengthFirst(values: Float32Array, [heads, length, width]: readonly number[]): Float32Array {
-  const out = new Float32Array(values.length);
-  for (let h = 0; h < heads; h++) {
-    for (let l = 0; l < length; l++) {
-      out.set(
-        values.subarray((h * length + l) * width, (h * length + l + 1) * width),
-        (l * heads + h) * width,
-      );
-    }
-  }
-  return out;
-}
-function headFirst(values: Float32Array, [heads, length, width]: readonly number[]): Float32Array {
-  const out = new Float32Array(values.length);
-  for (let l = 0; l < length; l++) {
-    for (let h = 0; h < heads; h++) {
-      out.set(
-        values.subarray((l * heads + h) * width, (l * heads + h + 1) * width),
-        (h * length + l) * width,
-      );
-    }
-  }
-  return out;
-}
-
-function build(item: BenchCase): { operands: Jax[]; apply: (...operands: Jax[]) => Jax } {
+function build(item: BenchCase<KernelOp>): { operands: Jax[]; apply: (...operands: Jax[]) => Jax } {
   const [a, b, c] = item.dims;
   switch (item.op) {
     case "matmul":
@@ -63,6 +45,7 @@ export async function contestant(): Promise<Contestant> {
   return {
     name: "jax-js",
     async prepare(item) {
+      if (!isKernel(item)) return prepareTraining(item as BenchCase<TrainingOp>);
       const { operands, apply } = build(item);
       const compute = async (): Promise<Jax> => apply(...operands.map((x) => x.ref)).blockUntilReady();
       return {

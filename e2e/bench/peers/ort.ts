@@ -1,5 +1,5 @@
 // ONNX Runtime Web (WebGPU) as a contestant, with CPU fallback forbidden. The graphs are written here, byte by byte.
-import type { BenchCase, Contestant } from "../page/contestant";
+import { type BenchCase, type Contestant, isKernel, type KernelOp } from "../page/contestant";
 
 // A protobuf writer that knows two wire types is all an ONNX file needs.
 const varint = (value: number): number[] =>
@@ -40,7 +40,7 @@ interface Graph {
   output: number[];
 }
 
-function graphOf(item: BenchCase): Graph {
+function graphOf(item: BenchCase<KernelOp>): Graph {
   const [a, b, c] = item.dims;
   switch (item.op) {
     case "matmul":
@@ -97,6 +97,7 @@ export async function contestant(wasmFolder: string): Promise<Contestant> {
   return {
     name: "ONNX Runtime Web",
     async prepare(item) {
+      if (!isKernel(item)) throw new Error("it runs graphs forward; training is another package");
       const graph = graphOf(item);
       const session = await ort.InferenceSession.create(encode(graph), {
         executionProviders: ["webgpu"],

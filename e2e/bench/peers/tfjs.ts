@@ -2,11 +2,18 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops";
 import "@tensorflow/tfjs-backend-webgpu";
-import type { BenchCase, Contestant } from "../page/contestant";
+import {
+  type BenchCase,
+  type Contestant,
+  isKernel,
+  type KernelOp,
+  type TrainingOp,
+} from "../page/contestant";
+import { prepareTraining } from "./tfjs-training";
 
-function build(item: BenchCase): { operands: tf.Tensor[]; apply: () => tf.Tensor } {
+function build(item: BenchCase<KernelOp>): { operands: tf.Tensor[]; apply: () => tf.Tensor } {
   const [a, b, c] = item.dims;
-  const shapes: Record<BenchCase["op"], number[][]> = {
+  const shapes: Record<KernelOp, number[][]> = {
     matmul: [
       [a, b],
       [b, c],
@@ -39,6 +46,7 @@ export async function contestant(): Promise<Contestant> {
   return {
     name: "TensorFlow.js",
     async prepare(item) {
+      if (!isKernel(item)) return prepareTraining(item as BenchCase<TrainingOp>);
       const { operands, apply } = build(item);
       return {
         async run() {
