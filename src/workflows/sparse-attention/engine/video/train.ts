@@ -52,7 +52,7 @@ export interface Trained {
   losses: number[];
   /** Steps done before this call, by the checkpoint. */
   resumedAt: number;
-  /** Mean of the last tenth of the steps, at most 100; null when there was nothing left to do. */
+  /** Mean of the last tenth of all steps, at most 100, as far as this call did them; null when it did none. */
   loss: number | null;
   /** Of the averaged weights, on clips that training never draws. */
   validationLoss: number;
@@ -139,7 +139,7 @@ export async function train(
         await onReport({ steps, stepsPerSecond: perSecond, flops: perSecond * clips * trainingCost(config) });
       }
       const values = await readParameters(weights, trainer.state.average);
-      const tail = losses.slice(-Math.min(100, Math.ceil(losses.length / 10)));
+      const tail = losses.slice(-Math.min(100, Math.ceil(settings.steps / 10)));
       return {
         values,
         losses,
