@@ -170,3 +170,24 @@ test("weights that do not fit the model are refused by name", () => {
     "w: the model needs [2, 3], the file has [3, 2]",
   );
 });
+
+test("a thousand steps hold no more memory than ten, and their metrics are all there", () =>
+  scoped(gpu, async () => {
+    const { parameters, loss, write } = regression();
+    const trainer = createTrainer({
+      ...options(parameters, loss),
+      schedule: { kind: "constant", steps: 1000, peak: 0.001 },
+    });
+    const seen: number[] = [];
+    const settled: ReturnType<typeof gpu.pool.stats>[] = [];
+    for (let step = 0; step < 1000; step++) {
+      write(step);
+      await trainer.step();
+      if (step % 10 !== 9) continue;
+      seen.push(...(await trainer.metrics()).map((row) => row.step));
+      settled.push(gpu.pool.stats());
+    }
+    expect(seen).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+    for (const stats of settled) expect(stats).toEqual(settled[0]);
+    trainer.dispose();
+  }));
