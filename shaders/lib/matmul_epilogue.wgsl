@@ -1,6 +1,6 @@
-// Batch offsets and epilogue shared by the matmul kernels: c = act(scale·op(a)·op(b) + bias) + residual.
-// The importing file declares the uniform `p`, with at least batch, a_batch, b_batch, m, n, scale, activation (none, relu,
-// gelu, gelu-tanh, quick-gelu, silu), use_bias, use_residual and extra: uniforms, so that one kernel serves all epilogues.
+// Epilogue shared by the matmul kernels: c = act(scale·op(a)·op(b) + bias) + residual.
+// The importing file declares the uniform `p`, with at least batch, m, n, scale, activation (none, relu, gelu, gelu-tanh,
+// quick-gelu, silu), use_bias, use_residual and extra: uniforms, so that one kernel serves all epilogues.
 #import lib/grid
 #import lib/activation
 #import lib/matmul_no_extra
@@ -13,16 +13,6 @@ alias B = T; // element of bias; see ops/matmul_finish
 @group(0) @binding(4) var<storage, read_write> c: array<R>;
 
 fn batch_count() -> u32 { return p.batch.x * p.batch.y * p.batch.z * p.batch.w; }
-
-// Offsets of batch entry `index` in a and b, in vec4.
-fn batch_offsets(index: u32) -> vec2u {
-  let w = index % p.batch.w;
-  let z = index / p.batch.w % p.batch.z;
-  let y = index / p.batch.w / p.batch.z % p.batch.y;
-  let x = index / p.batch.w / p.batch.z / p.batch.y;
-  let at = vec4u(x, y, z, w);
-  return vec2u(dot(at, p.a_batch), dot(at, p.b_batch));
-}
 
 fn activate(x: f32) -> f32 {
   switch (p.activation) {
@@ -42,12 +32,4 @@ fn finish(sum: f32, at: u32, col: u32) -> f32 {
   value = activate(value);
   if (p.use_residual != 0u) { value += f32(residual[at]); }
   return value;
-}
-
-fn store_row(index: u32, row: u32, col: u32, value: vec4f) {
-  if (row >= p.m) { return; }
-  let start = (index * p.m + row) * p.n;
-  for (var j = 0u; j < min(4u, p.n - min(p.n, col)); j++) {
-    c[start + col + j] = R(finish(value[j], start + col + j, col + j));
-  }
 }

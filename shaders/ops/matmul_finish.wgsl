@@ -6,8 +6,6 @@ override LANES: u32 = 64u;
 
 struct Params {
   batch: vec4u,
-  a_batch: vec4u,
-  b_batch: vec4u,
   first_group: u32,
   groups: u32,
   m: u32,

@@ -15,11 +15,15 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let index = tile / (across * down);
   let row = tile / across % down * 4u;
   let col = tile % across * 4u;
-  let base = batch_offsets(index);
+  let base = base_at(index);
+  let rows0 = rows_at(base, row);
+  let cols0 = cols_at(col);
   var c00 = mat4x4f();
-  for (var k = 0u; k < p.k4; k++) {
-    let b0 = load_b(base.y, k, col);
-    let a0 = load_a(base.x, row, k);
+  let end = inner_end(base);
+  for (var k = 0u; k < end; k++) {
+    let inner = inner_at(base, k);
+    let b0 = load_b(base, inner, cols0);
+    let a0 = load_a(base, rows0, inner);
     count_row(0u, a0, col);
     c00 += b0 * a0;
   }

@@ -15,16 +15,22 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let index = tile / (across * down);
   let row = tile / across % down * 8u;
   let col = tile % across * 8u;
-  let base = batch_offsets(index);
+  let base = base_at(index);
+  let rows0 = rows_at(base, row);
+  let rows1 = rows_at(base, row + 4u);
+  let cols0 = cols_at(col);
+  let cols1 = cols_at(col + 4u);
   var c00 = mat4x4f(); var c01 = mat4x4f();
   var c10 = mat4x4f(); var c11 = mat4x4f();
-  for (var k = 0u; k < p.k4; k++) {
-    let b0 = load_b(base.y, k, col);
-    let b1 = load_b(base.y, k, col + 4u);
-    let a0 = load_a(base.x, row, k);
+  let end = inner_end(base);
+  for (var k = 0u; k < end; k++) {
+    let inner = inner_at(base, k);
+    let b0 = load_b(base, inner, cols0);
+    let b1 = load_b(base, inner, cols1);
+    let a0 = load_a(base, rows0, inner);
     count_row(0u, a0, col);
     c00 += b0 * a0; c01 += b1 * a0;
-    let a1 = load_a(base.x, row + 4u, k);
+    let a1 = load_a(base, rows1, inner);
     count_row(1u, a1, col);
     c10 += b0 * a1; c11 += b1 * a1;
   }

@@ -18,22 +18,21 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   let index = group / (across * down);
   let row = group / across % down * SIDE;
   let col = group % across * SIDE;
-  let base = batch_offsets(index);
+  let base = base_at(index);
+  let end = inner_end(base);
+  // What this lane brings to the panels: one block of each, the same rows and columns at every step.
+  let rows = rows_at(base, row + 4u * (flat / DEPTH));
+  let cols = cols_at(col + 4u * (flat % (SIDE / 4u)));
   var c00 = mat4x4f();
-  for (var first = 0u; first < p.k4; first += DEPTH) {
-    for (var i = flat; i < DEPTH * SIDE / 4u; i += 256u) {
-      let block = i / DEPTH;
-      let k = i % DEPTH;
+  for (var first = 0u; first < end; first += DEPTH) {
+    if (flat < DEPTH * SIDE / 4u) {
       var value = mat4x4f(); // past the end of the inner axis: zeros
-      if (first + k < p.k4) { value = load_a(base.x, row + 4u * block, first + k); }
-      a_panel[k][block] = value;
-    }
-    for (var i = flat; i < DEPTH * SIDE / 4u; i += 256u) {
-      let block = i % (SIDE / 4u);
-      let k = i / (SIDE / 4u);
-      var value = mat4x4f();
-      if (first + k < p.k4) { value = load_b(base.y, first + k, col + 4u * block); }
-      b_panel[k][block] = value;
+      if (first + flat % DEPTH < end) { value = load_a(base, rows, inner_at(base, first + flat % DEPTH)); }
+      a_panel[flat % DEPTH][flat / DEPTH] = value;
+      let k = flat / (SIDE / 4u);
+      value = mat4x4f();
+      if (first + k < end) { value = load_b(base, inner_at(base, first + k), cols); }
+      b_panel[k][flat % (SIDE / 4u)] = value;
     }
     workgroupBarrier();
     for (var k = 0u; k < DEPTH; k++) {

@@ -1,6 +1,7 @@
 // The plainest float64 matmul with its epilogue: the oracle of every matmul kernel.
 import { broadcastShapes, sizeOf, stridesOf } from "../tensor/shape";
-import type { Activation, MatmulAttrs } from "./matmul-plan";
+import type { MatmulAttrs } from "./matmul-plan";
+import type { Activation } from "./matmul-tiles";
 import type { RefArray } from "./op";
 
 /** erf by its Taylor series for |x| < 3, by a continued fraction of erfc beyond: float64 accuracy. */

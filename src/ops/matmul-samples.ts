@@ -1,5 +1,6 @@
 // Samples and rejects of the matmul records: shapes for every kernel, transposition, epilogue and edge.
-import { ACTIVATIONS, type MatmulAttrs } from "./matmul-plan";
+import type { MatmulAttrs } from "./matmul-plan";
+import { ACTIVATIONS } from "./matmul-tiles";
 import type { Fill, Reject, Sample } from "./op";
 
 interface Extras {

@@ -1,6 +1,7 @@
 // The elementwise functions of one variable in float64, with their derivatives. The kernels know them by their order.
-import type { Activation } from "./matmul-plan";
+
 import { activation64, activationDerivative } from "./matmul-reference";
+import type { Activation } from "./matmul-tiles";
 
 /** `first` and `second` are the numbers that scale-and-shift and clamp carry. */
 type Curve = (x: number, first: number, second: number) => number;
