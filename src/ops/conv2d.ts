@@ -1,0 +1,171 @@
+// Convolution over pictures [B, H, W, C], its transpose and its weight gradient: three records that are each other's
+// gradients. Weights are PyTorch's with the channels moved to the end: [O, height, width, C], and [C, height, width, O] for
+// the transpose, so that all three read one layout. Sums run in f32.
+
+import type { Tensor } from "../tensor/tensor";
+import {
+  type ConvAttrs,
+  type ConvTransposeAttrs,
+  type ConvWeightsAttrs,
+  convSize,
+  expectConv,
+  expectConvWeights,
+  launchConv,
+  launchConvWeights,
+  type Pair,
+  transposeSize,
+} from "./conv2d-plan";
+import { convReference, convTransposeReference, convWeightsReference } from "./conv2d-reference";
+import {
+  convRejects,
+  convSamples,
+  convTransposeRejects,
+  convTransposeSamples,
+  convWeightsRejects,
+  convWeightsSamples,
+} from "./conv2d-samples";
+import { MATMUL_VARIANTS } from "./matmul-tiles";
+import { ALONE, defineOp, type Op, type OpSpec } from "./op";
+import { sum } from "./reduce";
+
+const BOUND: OpSpec<ConvAttrs>["bound"] = {
+  f32: {
+    rel: 2e-6,
+    scaled: 2e-6,
+    why: "as matmul: k rounded additions of random sign, about √k·2⁻²⁵ of the largest result",
+  },
+  f16: {
+    rel: 1e-3,
+    scaled: 2e-5,
+    why: "one rounding of the result to f16 (4.9e-4); products and sums are f32",
+  },
+  gradient: { rel: 1e-5, scaled: 1e-5, why: "again such a sum, over places or output channels" },
+};
+
+export const convOp: Op<ConvAttrs> = defineOp<ConvAttrs>({
+  name: "conv2d",
+  summary: "y[b, p, o] = bias[o] + Σ x[b, p·stride − padding + tap, c]·weight[o, tap, c]",
+  inputs: ["x", "weight", "bias"],
+  optional: 1,
+  variants: MATMUL_VARIANTS,
+  infer(inputs, attrs) {
+    expectConv("conv2d", inputs, attrs, false);
+    const [x, weight] = inputs;
+    const size = convSize("conv2d", x.shape.slice(1, 3), weight.shape.slice(1, 3), attrs);
+    return [{ shape: [x.shape[0], ...size, weight.shape[0]], dtype: x.dtype }];
+  },
+  launch(context) {
+    launchConv(context, context.inputs, context.outputs[0], context.attrs, false);
+  },
+  vjp([dy], { inputs: [x, weight, bias], attrs, sweep = ALONE }) {
+    if (!dy) return [undefined, undefined, undefined];
+    const kernel = pair(weight.shape[1], weight.shape[2]);
+    const sums = bias !== undefined && sweep.wants(2);
+    const outputPadding = pair(...[0, 1].map((i) => over(x.shape[i + 1], kernel[i], attrs, i)));
+    const dx = sweep.wants(0) ? convTransposeOp([dy, weight], { ...attrs, outputPadding })[0] : undefined;
+    if (sweep.wants(1)) return [dx, ...convWeightsOp([dy, x], { ...attrs, kernel, sums })];
+    return [dx, undefined, sums ? sum(dy, { axes: [0, 1, 2] }) : undefined];
+  },
+  reference: (inputs, attrs) => [convReference(inputs, attrs)],
+  samples: convSamples,
+  rejects: convRejects,
+  bound: BOUND,
+});
+
+/** Rows or columns at the end of a padded picture that no window of the stride reaches. */
+const over = (n: number, kernel: number, { stride, padding }: ConvAttrs, i: number): number =>
+  (n + 2 * padding[i] - kernel) % stride[i];
+
+export const convTransposeOp: Op<ConvTransposeAttrs> = defineOp<ConvTransposeAttrs>({
+  name: "conv2d-transpose",
+  summary:
+    "y[b, p·stride − padding + tap, o] = bias[o] + Σ x[b, p, c]·weight[c, tap, o]: conv2d's gradient for x",
+  inputs: ["x", "weight", "bias"],
+  optional: 1,
+  variants: MATMUL_VARIANTS,
+  infer(inputs, attrs) {
+    expectConv("conv2d-transpose", inputs, attrs, true);
+    const [x, weight] = inputs;
+    const size = transposeSize("conv2d-transpose", x.shape.slice(1, 3), weight.shape.slice(1, 3), attrs);
+    return [{ shape: [x.shape[0], ...size, weight.shape[3]], dtype: x.dtype }];
+  },
+  launch(context) {
+    launchConv(context, context.inputs, context.outputs[0], context.attrs, true);
+  },
+  vjp([dy], { inputs: [x, weight, bias], attrs: { stride, padding }, sweep = ALONE }) {
+    if (!dy) return [undefined, undefined, undefined];
+    const attrs = { stride, padding };
+    const kernel = pair(weight.shape[1], weight.shape[2]);
+    return [
+      sweep.wants(0) ? convOp([dy, weight], attrs)[0] : undefined,
+      sweep.wants(1) ? convWeightsOp([x, dy], { ...attrs, kernel, sums: false })[0] : undefined,
+      bias && sweep.wants(2) ? sum(dy, { axes: [0, 1, 2] }) : undefined,
+    ];
+  },
+  reference: (inputs, attrs) => [convTransposeReference(inputs, attrs)],
+  samples: convTransposeSamples,
+  rejects: convTransposeRejects,
+  bound: BOUND,
+});
+
+export const convWeightsOp: Op<ConvWeightsAttrs> = defineOp<ConvWeightsAttrs>({
+  name: "conv2d-weights",
+  summary:
+    "dw[o, tap, c] = Σ dy[b, p, o]·x[b, p·stride − padding + tap, c], and s[o] = Σ dy[b, p, o]: gradients of weight and bias",
+  inputs: ["dy", "x"],
+  variants: MATMUL_VARIANTS,
+  infer([dy, x], attrs) {
+    expectConvWeights("conv2d-weights", dy, x, attrs);
+    const out = dy.shape[3];
+    const dw = { shape: [out, ...attrs.kernel, x.shape[3]], dtype: x.dtype };
+    return attrs.sums ? [dw, { shape: [out], dtype: x.dtype }] : [dw];
+  },
+  launch(context) {
+    launchConvWeights(context, context.inputs, context.outputs);
+  },
+  vjp: { none: "used inside gradients; second derivatives are not offered" },
+  reference: convWeightsReference,
+  samples: convWeightsSamples,
+  rejects: convWeightsRejects,
+  bound: BOUND,
+});
+
+const pair = (...values: readonly number[]): Pair => [values[0], values[1]];
+
+export interface ConvOptions {
+  /** Vector [O]. */
+  bias?: Tensor;
+  /** Of both axes, or down and across; 1 when left out. */
+  stride?: number | Pair;
+  /** Zeros on each side; 0 when left out. */
+  padding?: number | Pair;
+}
+
+const both = (value: number | Pair): Pair => (typeof value === "number" ? [value, value] : value);
+
+/**
+ * x f[B, H, W, C], weight f[O, height, width, C] → f[B, H', W', O] with H' = ⌊(H + 2·padding − height) / stride⌋ + 1.
+ * @throws TesseraError `shape`, `dtype`, `arguments`.
+ */
+export function conv2d(
+  x: Tensor,
+  weight: Tensor,
+  { bias, stride = 1, padding = 0 }: ConvOptions = {},
+): Tensor {
+  const inputs = bias ? [x, weight, bias] : [x, weight];
+  return convOp(inputs, { stride: both(stride), padding: both(padding) })[0];
+}
+
+/**
+ * x f[B, H, W, C], weight f[C, height, width, O] → f[B, H', W', O] with H' = (H − 1)·stride − 2·padding + height +
+ * outputPadding. @throws TesseraError `shape`, `dtype`, `arguments`.
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  options: ConvOptions & { outputPadding?: number | Pair } = {},
+): Tensor {
+  const { bias, stride = 1, padding = 0, outputPadding = 0 } = options;
+  const attrs = { stride: both(stride), padding: both(padding), outputPadding: both(outputPadding) };
+  return convTransposeOp(bias ? [x, weight, bias] : [x, weight], attrs)[0];
+}
