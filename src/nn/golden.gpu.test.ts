@@ -1,5 +1,5 @@
 // Training on the device against PyTorch: twenty steps of AdamW and of Muon on a transformer, twenty of AdamW on a graph
-// network, and the gradients of a block with every option. What the golden files hold, and how, says golden/make.py.
+// network and on a convolutional one, and the gradients of a block with every option. What the golden files hold, and how, says golden/make.py.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
@@ -7,19 +7,21 @@ import { Tape } from "../autograd/tape";
 import { Random } from "../base/random";
 import { openNodeGpu } from "../cli/node-gpu";
 import { openGpu } from "../gpu/gpu";
-import { sub } from "../ops/binary";
+import { add, sub } from "../ops/binary";
+import { crossEntropy } from "../ops/cross-entropy";
 import { mean } from "../ops/reduce";
-import { square } from "../ops/unary";
+import { silu, square } from "../ops/unary";
 import { scoped } from "../tensor/scope";
 import { type Shape, sizeOf } from "../tensor/shape";
 import { type Tensor, upload } from "../tensor/tensor";
 import { rotation, selfAttention } from "./attention";
+import { conv2d, conv2dSpecs, convTranspose2d, convTranspose2dSpecs, upsample2d } from "./convolution";
 import { languageModelLoss, languageModelSpecs } from "./language-model";
 import { linear, linearSpecs } from "./linear";
 import { createGraph, messagePassing, messagePassingSpecs } from "./message-passing";
 import { gatedMlp } from "./mlp";
 import { gate, modulate, modulation } from "./modulation";
-import { rmsNorm } from "./norm";
+import { layerNorm, layerNormSpecs, rmsNorm } from "./norm";
 import { createParameters, type ParameterSpecs, readParameters } from "./parameters";
 import { patchCounts, patchEmbedding } from "./patches";
 import { createTrainer, type TrainerOptions } from "./trainer";
@@ -214,6 +216,44 @@ test("twenty AdamW steps of a graph network are PyTorch's, which takes the first
     };
   });
   process.stdout.write(`graph network step: ${dispatches} dispatches\n`);
+});
+
+test("twenty AdamW steps of a convolutional network are PyTorch's: strided, transposed, resized", async () => {
+  const [pictures, side, classes] = [4, 12, 5];
+  const specs = {
+    ...conv2dSpecs("first", 3, 8),
+    ...conv2dSpecs("down", 8, 10),
+    ...layerNormSpecs("norm", 10),
+    ...convTranspose2dSpecs("up", 10, 8, { kernel: 4 }),
+    ...conv2dSpecs("resized", 10, 8),
+    ...linearSpecs("head", 8, classes),
+  };
+  const dispatches = await expectRun(load<Run>("convolution.json"), specs, adamw(0.003), (p) => {
+    const patterns = new Random(SEED + 6).normals(classes * side * side * 3);
+    const x = upload(gpu, new Float32Array(pictures * side * side * 3), [pictures, side, side, 3]);
+    const y = upload(gpu, new Uint32Array(pictures), [pictures], "u32");
+    return {
+      loss() {
+        const fine = silu(conv2d(p, "first", x, { padding: 1 }));
+        const coarse = silu(layerNorm(p, "norm", conv2d(p, "down", fine, { stride: 2, padding: 1 })));
+        const up = convTranspose2d(p, "up", coarse, { stride: 2, padding: 1 });
+        const resized = conv2d(p, "resized", upsample2d(coarse), { padding: 1 });
+        const features = mean(silu(add(add(up, resized), fine)), { axes: [1, 2] });
+        return mean(crossEntropy(linear(p, "head", features), y));
+      },
+      batch(step) {
+        const random = new Random(SEED + 7, step);
+        const drawn = Uint32Array.from({ length: pictures }, () => random.below(classes));
+        const size = x.size / pictures;
+        const noisy = random
+          .normals(x.size)
+          .map((v, i) => v + patterns[drawn[Math.floor(i / size)] * size + (i % size)]);
+        write(x, noisy);
+        write(y, drawn);
+      },
+    };
+  });
+  process.stdout.write(`convolutional step: ${dispatches} dispatches\n`);
 });
 
 test("a block with adaLN, grouped heads, QK-norm, 3-D rotary positions and SwiGLU has PyTorch's gradients", () =>

@@ -141,6 +141,11 @@ export interface ConvOptions {
   padding?: number | Pair;
 }
 
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Rows and columns added at the end, fewer than the stride; 0 when left out. */
+  outputPadding?: number | Pair;
+}
+
 const both = (value: number | Pair): Pair => (typeof value === "number" ? [value, value] : value);
 
 /**
@@ -160,11 +165,7 @@ export function conv2d(
  * x f[B, H, W, C], weight f[C, height, width, O] → f[B, H', W', O] with H' = (H − 1)·stride − 2·padding + height +
  * outputPadding. @throws TesseraError `shape`, `dtype`, `arguments`.
  */
-export function convTranspose2d(
-  x: Tensor,
-  weight: Tensor,
-  options: ConvOptions & { outputPadding?: number | Pair } = {},
-): Tensor {
+export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
   const { bias, stride = 1, padding = 0, outputPadding = 0 } = options;
   const attrs = { stride: both(stride), padding: both(padding), outputPadding: both(outputPadding) };
   return convTransposeOp(bias ? [x, weight, bias] : [x, weight], attrs)[0];

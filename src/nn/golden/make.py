@@ -5,7 +5,7 @@ hold results only: losses, and of each tensor its norm and a few values. Everyth
 relative distance of a loss from the same run in float64 is noted, to show what float32 itself costs.
 
 Muon is torch.optim.Muon with one change: its Newton-Schulz rounds run in the gradient's own precision, not in bfloat16.
-Run: python make.py  (writes transformer.json, graph.json, block.json and manifest.json beside it).
+Run: python make.py  (writes transformer.json, graph.json, block.json, convolution.json and manifest.json beside it).
 """
 import hashlib
 import json
@@ -63,6 +63,15 @@ def linear(name, i, o, bias=True):
     bound = 1 / math.sqrt(i)
     specs = {f"{name}.weight": ([o, i], ("uniform", bound))}
     return {**specs, **({f"{name}.bias": ([o], ("uniform", bound))} if bias else {})}
+
+
+def conv(name, first, last, side, out):
+    """A layer as the models here hold it: [first, height, width, last], where PyTorch has the last axis second."""
+    bound = 1 / math.sqrt(side * side * last)
+    return {
+        f"{name}.weight": ([first, side, side, last], ("uniform", bound)),
+        f"{name}.bias": ([out], ("uniform", bound)),
+    }
 
 
 def norm(name, width):
@@ -247,6 +256,41 @@ def graph_loss(p, step, dtype):
     return ((dense("decode", h) - y) ** 2).mean()
 
 
+# A convolutional network: two scales, up again both ways (transposed, and resized first), mean over the picture, classes.
+PICTURES, SIDE, CLASSES = 4, 12, 5
+CONVOLUTION = {
+    **conv("first", 8, 3, 3, 8),
+    **conv("down", 10, 8, 3, 10),
+    **norm("norm", 10),
+    **conv("up", 10, 8, 4, 8),
+    **conv("resized", 8, 10, 3, 8),
+    **linear("head", 8, CLASSES),
+}
+
+
+def convolution_data(step):
+    """A pattern for each class and noise: pictures [PICTURES, 3, SIDE, SIDE] and classes."""
+    patterns = Random(SEED + 6).normal(CLASSES * SIDE * SIDE * 3).reshape(CLASSES, SIDE, SIDE, 3)
+    random = Random(SEED + 7, step)
+    classes = [random.below(CLASSES) for _ in range(PICTURES)]
+    noise = random.normal(PICTURES * SIDE * SIDE * 3).reshape(PICTURES, SIDE, SIDE, 3)
+    x = (patterns[classes] + noise).astype(numpy.float32)
+    return torch.tensor(x).permute(0, 3, 1, 2), torch.tensor(classes)
+
+
+def convolution_loss(p, step, dtype):
+    x, classes = convolution_data(step)
+    weight = lambda name: p[f"{name}.weight"].permute(0, 3, 1, 2)
+    layer = lambda name, v, **how: F.conv2d(v, weight(name), p[f"{name}.bias"], **how)
+    over_channels = lambda v: F.layer_norm(v.permute(0, 2, 3, 1), v.shape[1:2], p["norm.weight"], p["norm.bias"])
+    fine = F.silu(layer("first", x.to(dtype), padding=1))
+    coarse = F.silu(over_channels(layer("down", fine, stride=2, padding=1)).permute(0, 3, 1, 2))
+    up = F.conv_transpose2d(coarse, weight("up"), p["up.bias"], stride=2, padding=1)
+    resized = layer("resized", F.interpolate(coarse, scale_factor=2, mode="nearest"), padding=1)
+    features = F.silu(up + resized + fine).mean((2, 3))
+    return F.cross_entropy(F.linear(features, p["head.weight"], p["head.bias"]), classes)
+
+
 # A block with every option: patches of a clip, adaLN, grouped heads, QK-norm, 3-D rotary positions, SwiGLU.
 CLIP, PATCH, CHANNELS, BLOCK_WIDTH, BLOCK_HEADS, KV_HEADS = (2, 4, 6), (1, 2, 2), 3, 32, 4, 2
 SPLIT, THETA = (2, 1, 1), 100
@@ -316,6 +360,7 @@ files = {
     },
     "graph.json": golden(GRAPH, SEED, graph_loss, 20, adamw(0.003)),
     "block.json": block_golden(),
+    "convolution.json": golden(CONVOLUTION, SEED, convolution_loss, 20, adamw(0.003)),
 }
 hashes = {}
 for name, content in files.items():
