@@ -29,6 +29,15 @@ const attention = (length: number): BenchCase => ({
   inputs: [1, 2, 3].map((stream) => data(stream, 4 * length * 64)),
   operations: 4 * 4 * length * length * 64,
 });
+/** Inputs and result with the channels last; contestants that have them second move them before timing starts. */
+const conv = (side: number, channels: number, out: number): BenchCase => ({
+  row: "conv",
+  case: `1x${channels}x${side}x${side} 3x3 to ${out} f32`,
+  op: "conv",
+  dims: [side, channels, out],
+  inputs: [data(1, side * side * channels), data(2, out * 9 * channels)],
+  operations: 2 * 9 * side * side * channels * out,
+});
 
 const attentionGradient = (length: number): BenchCase => ({
   row: "attention forward + backward",
@@ -85,11 +94,14 @@ const SUITES: Readonly<Record<string, readonly Maker[]>> = {
     () => rows("softmax", 1024, 1024, 5),
     () => attention(1024),
     () => attention(2048),
+    () => conv(64, 32, 32),
+    () => conv(56, 64, 64),
   ],
   training: [
     () => matmul(512),
     () => rows("layernorm", 1024, 768, 8),
     () => rows("softmax", 1024, 1024, 5),
+    () => conv(56, 64, 64),
     () => attentionGradient(1024),
     () => scatterAdd(13_000, 128, 1271),
     mlpStep,

@@ -1,6 +1,7 @@
 // What every contestant of a bench offers, and the rows that come out. It times nothing itself.
 
-export type KernelOp = "matmul" | "layernorm" | "softmax" | "attention";
+const KERNELS = ["matmul", "layernorm", "softmax", "attention", "conv"] as const;
+export type KernelOp = (typeof KERNELS)[number];
 /**
  * What a training step is made of, and whole steps. The gradient of attention is that of Σ w·o for the fourth input w:
  * dq, dk and dv one after the other. A step's result is the loss that the next step sees.
@@ -13,8 +14,9 @@ export interface BenchCase<O extends KernelOp | TrainingOp = KernelOp | Training
   case: string;
   op: O;
   /**
-   * matmul [m, k, n]; layernorm and softmax [rows, n]; attention and its gradient [heads, length, width]; scatter-add
-   * [values, width, rows]; steps none.
+   * matmul [m, k, n]; layernorm and softmax [rows, n]; attention and its gradient [heads, length, width]; conv [side,
+   * channels in, out]: a square picture [1, side, side, in] under 3 x 3 windows [out, 3, 3, in], padded to the same size;
+   * scatter-add [values, width, rows]; steps none.
    */
   dims: readonly number[];
   /** Of steps: x, y (class numbers), then the parameters in the order of their specs; see training-models.ts. */
@@ -31,7 +33,7 @@ export interface Prepared {
 }
 
 export const isKernel = (item: BenchCase): item is BenchCase<KernelOp> =>
-  item.op === "matmul" || item.op === "layernorm" || item.op === "softmax" || item.op === "attention";
+  (KERNELS as readonly string[]).includes(item.op);
 
 export interface Contestant {
   name: string;

@@ -1,6 +1,7 @@
 // Our own engine as a contestant: the shipped ops, nothing special.
 import type { Gpu } from "../../../src/gpu/gpu";
 import { attention } from "../../../src/ops/attention";
+import { conv2d } from "../../../src/ops/conv2d";
 import { layerNorm } from "../../../src/ops/layer-norm";
 import { matmul } from "../../../src/ops/matmul";
 import { softmax } from "../../../src/ops/softmax";
@@ -23,6 +24,10 @@ function build(gpu: Gpu, item: BenchCase<KernelOp>): () => Tensor {
       [a, b, c],
       [a, b, c],
     ],
+    conv: [
+      [1, a, a, b],
+      [c, 3, 3, b],
+    ],
   };
   const operands = item.inputs.map((values, i) => upload(gpu, values, shapes[item.op][i]));
   const [x, y, z] = operands;
@@ -31,6 +36,7 @@ function build(gpu: Gpu, item: BenchCase<KernelOp>): () => Tensor {
     softmax: () => softmax(x),
     layernorm: () => layerNorm(x, y, z),
     attention: () => attention(x, y, z).o,
+    conv: () => conv2d(x, y, { padding: 1 }),
   }[item.op];
   return apply;
 }

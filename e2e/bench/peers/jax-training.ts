@@ -1,6 +1,7 @@
 // jax-js in the training bench: one jitted function for a gradient, one for a whole step with its AdamW update.
 import { grad, jit, nn, numpy as np, tree, valueAndGrad, vjp } from "@jax-js/jax";
 import type { BenchCase, Prepared, TrainingOp } from "../page/contestant";
+import { headFirst, lengthFirst } from "../page/layout";
 import {
   LANGUAGE_ROWS,
   languageSizes,
@@ -9,7 +10,6 @@ import {
   mlpSpecs,
   training,
 } from "../page/training-models";
-import { headFirst, lengthFirst } from "./jax-layout";
 
 type Jax = np.Array;
 type Tree = Record<string, Jax>;

@@ -1,5 +1,5 @@
 // jax-js as a contestant: jitted functions on its WebGPU device.
-import { defaultDevice, init, jit, nn, numpy as np } from "@jax-js/jax";
+import { defaultDevice, init, jit, lax, nn, numpy as np } from "@jax-js/jax";
 import {
   type BenchCase,
   type Contestant,
@@ -7,7 +7,8 @@ import {
   type KernelOp,
   type TrainingOp,
 } from "../page/contestant";
-import { headFirst, lengthFirst } from "./jax-layout";
+import { channelsLast, channelsSecond, headFirst, lengthFirst } from "../page/layout";
+
 import { prepareTraining } from "./jax-training";
 
 type Jax = np.Array;
@@ -36,6 +37,14 @@ function build(item: BenchCase<KernelOp>): { operands: Jax[]; apply: (...operand
         operands: item.inputs.map((v) => np.array(lengthFirst(v, item.dims)).reshape([b, a, c])),
         apply: jit((q: Jax, k: Jax, v: Jax) => nn.dotProductAttention(q, k, v)),
       };
+    case "conv":
+      return {
+        operands: [
+          np.array(channelsSecond(item.inputs[0], [1, a, a, b])).reshape([1, b, a, a]),
+          np.array(channelsSecond(item.inputs[1], [c, 3, 3, b])).reshape([c, b, 3, 3]),
+        ],
+        apply: jit((x: Jax, weight: Jax) => lax.conv(x, weight, [1, 1], "SAME")),
+      };
   }
 }
 
@@ -52,6 +61,8 @@ export async function contestant(): Promise<Contestant> {
         run: async () => (await compute()).dispose(),
         async result() {
           const flat = (await (await compute()).data()) as Float32Array;
+          const [a, , c] = item.dims;
+          if (item.op === "conv") return channelsLast(flat, [1, a, a, c]);
           return item.op === "attention" ? headFirst(flat, item.dims) : flat;
         },
         dispose() {

@@ -1,5 +1,6 @@
 // ONNX Runtime Web (WebGPU) as a contestant, with CPU fallback forbidden. The graphs are written here, byte by byte.
 import { type BenchCase, type Contestant, isKernel, type KernelOp } from "../page/contestant";
+import { channelsLast, channelsSecond } from "../page/layout";
 
 // A protobuf writer that knows two wire types is all an ONNX file needs.
 const varint = (value: number): number[] =>
@@ -76,6 +77,20 @@ function graphOf(item: BenchCase<KernelOp>): Graph {
       ];
       return { nodes, inputs: { q: [a, b, c], k: [a, b, c], v: [a, b, c], scale: [1] }, output: [a, b, c] };
     }
+    case "conv":
+      return {
+        nodes: node(
+          "Conv",
+          ["x", "w"],
+          ["out"],
+          [
+            { name: "kernel_shape", ints: [3, 3] },
+            { name: "pads", ints: [1, 1, 1, 1] },
+          ],
+        ),
+        inputs: { x: [1, b, a, a], w: [c, b, 3, 3] },
+        output: [1, c, a, a],
+      };
   }
 }
 
@@ -87,6 +102,13 @@ function encode(graph: Graph): Uint8Array {
     ...bytes(7, body),
     ...bytes(8, [...text(1, ""), ...number(2, 17)]),
   ]);
+}
+
+/** What the graph's inputs hold: the scale of attention besides, and channels second in a convolution. */
+function dataOf({ op, inputs, dims: [a, b, c] }: BenchCase): readonly Float32Array[] {
+  if (op === "attention") return [...inputs, new Float32Array([1 / Math.sqrt(c)])];
+  if (op !== "conv") return inputs;
+  return [channelsSecond(inputs[0], [1, a, a, b]), channelsSecond(inputs[1], [c, 3, 3, b])];
 }
 
 export async function contestant(wasmFolder: string): Promise<Contestant> {
@@ -110,10 +132,7 @@ export async function contestant(wasmFolder: string): Promise<Contestant> {
         device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
         return ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape });
       };
-      const data = [
-        ...item.inputs,
-        ...(item.op === "attention" ? [new Float32Array([1 / Math.sqrt(item.dims[2])])] : []),
-      ];
+      const data = dataOf(item);
       const feeds = Object.fromEntries(
         Object.entries(graph.inputs).map(([name, shape], i) => [name, upload(data[i], shape)]),
       );
@@ -125,7 +144,10 @@ export async function contestant(wasmFolder: string): Promise<Contestant> {
         },
         async result() {
           const { out } = await session.run(feeds);
-          return (await out.getData(true)) as Float32Array;
+          const values = (await out.getData(true)) as Float32Array;
+          return item.op === "conv"
+            ? channelsLast(values, [1, item.dims[0], item.dims[0], item.dims[2]])
+            : values;
         },
         dispose: () => void session.release(),
       };

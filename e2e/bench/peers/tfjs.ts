@@ -9,7 +9,13 @@ import {
   type KernelOp,
   type TrainingOp,
 } from "../page/contestant";
+import { reorder } from "../page/layout";
 import { prepareTraining } from "./tfjs-training";
+
+/** Its windows are [3, 3, in, out]; pictures have the channels last, as ours. */
+function inputsOf({ op, inputs, dims: [, channels, out] }: BenchCase<KernelOp>): readonly Float32Array[] {
+  return op === "conv" ? [inputs[0], reorder(inputs[1], [out, 3, 3, channels], [1, 2, 3, 0])] : inputs;
+}
 
 function build(item: BenchCase<KernelOp>): { operands: tf.Tensor[]; apply: () => tf.Tensor } {
   const [a, b, c] = item.dims;
@@ -25,8 +31,12 @@ function build(item: BenchCase<KernelOp>): { operands: tf.Tensor[]; apply: () =>
       [a, b, c],
       [a, b, c],
     ],
+    conv: [
+      [1, a, a, b],
+      [3, 3, b, c],
+    ],
   };
-  const operands = item.inputs.map((values, i) => tf.tensor(values, shapes[item.op][i]));
+  const operands = inputsOf(item).map((values, i) => tf.tensor(values, shapes[item.op][i]));
   const [x, y, z] = operands;
   const apply = {
     matmul: () => tf.matMul(x, y),
@@ -36,6 +46,7 @@ function build(item: BenchCase<KernelOp>): { operands: tf.Tensor[]; apply: () =>
       return x.sub(mean).div(variance.add(1e-5).sqrt()).mul(y).add(z);
     },
     attention: () => tf.matMul(tf.softmax(tf.matMul(x, y, false, true).mul(1 / Math.sqrt(c))), z),
+    conv: () => tf.conv2d(x as tf.Tensor4D, y as tf.Tensor4D, 1, "same"),
   }[item.op];
   return { operands, apply };
 }
