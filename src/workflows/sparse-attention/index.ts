@@ -1,6 +1,6 @@
 // Manifest of the attention laboratory: which blocks of a real attention layer matter, and what skipping the rest costs.
 import { defineWorkflow } from "../define";
-import { params } from "./protocol-params";
+import { pageParams } from "./protocol-video-page";
 
 export default defineWorkflow({
   id: "sparse-attention",
@@ -14,7 +14,7 @@ export default defineWorkflow({
     claim:
       "Block-sparse attention with masks searched online skips 80 % of the score blocks of video diffusion transformers at almost the same output.",
   },
-  params,
+  params: pageParams,
   panel: () => import("./panel/Panel"),
   commands: () => import("./engine/commands"),
 });

@@ -19,11 +19,12 @@ export const PATCH = 4;
 /** Width of the hidden layer of the MLP, in token widths. */
 export const MLP_RATIO = 4;
 
-export const SIZE_NAMES = ["XS", "S", "S+", "M"] as const;
+export const SIZE_NAMES = ["XXS", "XS", "S", "S+", "M"] as const;
 export type SizeName = (typeof SIZE_NAMES)[number];
 
-/** 1,024, 4,096, 4,096 and 16,384 video tokens. */
+/** 512, 1,024, 4,096, 4,096 and 16,384 video tokens. */
 export const SIZES: Readonly<Record<SizeName, VideoConfig>> = {
+  XXS: { frames: 8, height: 32, width: 32, dim: 64, layers: 4, heads: 4 },
   XS: { frames: 16, height: 32, width: 32, dim: 128, layers: 6, heads: 4 },
   S: { frames: 16, height: 64, width: 64, dim: 128, layers: 6, heads: 4 },
   "S+": { frames: 16, height: 64, width: 64, dim: 256, layers: 8, heads: 4 },
@@ -37,7 +38,7 @@ const ofSize = (what: string, max: number, step = 1) =>
 export const modelParams = {
   size: choice("XS", SIZE_NAMES, {
     label: "Model size",
-    help: "XS 1,024 tokens, S and S+ 4,096, M 16,384; the other fields change single numbers of it.",
+    help: "XXS 512 tokens (a try on any device), XS 1,024, S and S+ 4,096, M 16,384; the other fields change single numbers of it.",
     group: "Model",
   }),
   frames: ofSize("Frames of a clip", 128),

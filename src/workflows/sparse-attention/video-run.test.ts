@@ -10,7 +10,7 @@ import { makeGeometry, recallsOf, rowCounts } from "./engine/video/geometry";
 import { rotarySplit } from "./engine/video/layers";
 import { modelSpecs } from "./engine/video/model";
 import { clipValues } from "./engine/video/render";
-import { configOf } from "./engine/video/train-command";
+import { configOf } from "./engine/video/training";
 import { encodeWeights, readWeights, type VideoWeights } from "./engine/video/weights";
 import {
   clipParams,

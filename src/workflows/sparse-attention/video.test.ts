@@ -193,7 +193,7 @@ describe("tokens", () => {
   });
 
   test("sizes have the tokens and the arithmetic of the report", () => {
-    expect(Object.values(SIZES).map(videoTokenCount)).toEqual([1024, 4096, 4096, 16_384]);
+    expect(Object.values(SIZES).map(videoTokenCount)).toEqual([512, 1024, 4096, 4096, 16_384]);
     expect(sequenceLength(SIZES.S)).toBe(4160);
     // Without the caption's block: 61 GF forward, 209 GF of training, 84 % attention.
     const s = forwardCost(SIZES.S);

@@ -14,6 +14,7 @@ import { WorkflowLayout } from "../../../ui/WorkflowLayout";
 import type { PanelProps } from "../../define";
 import type { AttentionEvents, AttentionService } from "../protocol";
 import { type Settings, params as spec } from "../protocol-params";
+import { pick } from "../protocol-video-page";
 import { exportItems } from "./exports";
 import { browserKeeper } from "./keep";
 import { type LabState, summarise } from "./state";
@@ -27,7 +28,7 @@ import { sharesWords } from "./words";
 const FIELDS = (Object.keys(spec) as (keyof Settings)[]).filter((name) => name !== "pattern");
 
 export default function Panel({ params, setParams }: PanelProps) {
-  const settings = params as Settings;
+  const settings: Settings = pick(spec, params);
   const lab = useLab();
   const state = useStore(lab.state);
   const { job, input, chosen } = state;

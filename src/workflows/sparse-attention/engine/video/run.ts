@@ -11,8 +11,11 @@ import type {
   SparseSettings,
   StepReport,
   VideoComparison,
+  VideoConfig,
 } from "../../protocol-video";
+import type { ClipAccount } from "../../protocol-video-session";
 import { compareRuns, densePass, runTimes } from "./compare";
+import { forwardCost, sequenceLength } from "./cost";
 import { expectFits } from "./fits";
 import { createModel, modelSpecs, type VideoModel } from "./model";
 import { type SampledClip, type SampleRequest, type Sampler, sampleClip, startSampler } from "./sampler";
@@ -52,13 +55,16 @@ export function captionFor(
   return caption;
 }
 
+/** Told after each step, outside of its time; `sampler` gives the clip as it is then. */
+export type OnStep = (run: "dense" | "sparse", step: StepReport, sampler: Sampler) => void | Promise<void>;
+
 /** Samples as asked. @throws TesseraError `params`, `caption`, `too-large`, `cancelled`, and what the device throws. */
 export function runClip(
   gpu: Gpu,
   weights: VideoWeights,
   request: ClipRequest,
   context: TaskContext,
-  onStep: (run: "dense" | "sparse", step: StepReport) => void = () => {},
+  onStep: OnStep = () => {},
 ): Promise<ClipRun> {
   const { clip, sparse: settings, mode, level } = request;
   const caption = captionFor(clip, weights);
@@ -83,7 +89,7 @@ export function runClip(
           total: plans.length * runs.length,
           what: `Sampling, step ${i + 1} of ${plans.length}`,
         });
-        onStep(what, await sampler.step(context));
+        await onStep(what, await sampler.step(context), sampler);
       }
     }
     const take = async (what: "dense" | "sparse"): Promise<SampledClip | null> => {
@@ -102,6 +108,20 @@ export function runClip(
       comparison: dense && sparse && compareRuns(dense, sparse, weights.config, settings.rule),
     };
   });
+}
+
+/** What a command prints and a page shows of a run, beside the clips. */
+export function clipAccount(run: ClipRun, config: VideoConfig): ClipAccount {
+  return {
+    caption: run.caption,
+    config,
+    tokens: sequenceLength(config),
+    forwardGflop: forwardCost(config).total / 1e9,
+    comparison: run.comparison,
+    denseTimes: run.denseTimes,
+    sparseTimes: run.sparseTimes,
+    steps: run.sparse?.steps ?? run.dense?.steps ?? [],
+  };
 }
 
 /** Runs each kind of step that the plans hold once, and forgets the clip. */

@@ -3,8 +3,7 @@ import { choice, text } from "../../../../base/params";
 import { encodeNpz } from "../../../../formats/npz";
 import { defineCommand } from "../../../define";
 import { clipParams, REPORT_LEVELS, sparseParams } from "../../protocol-video";
-import { forwardCost, sequenceLength } from "./cost";
-import { runClip } from "./run";
+import { clipAccount, runClip } from "./run";
 import { readWeights } from "./weights";
 
 export const sampleCommand = defineCommand({
@@ -46,14 +45,7 @@ export const sampleCommand = defineCommand({
       await host.write(flags.out, encodeNpz(clips, { compress: true }));
     }
     return {
-      caption: run.caption,
-      config: weights.config,
-      tokens: sequenceLength(weights.config),
-      forwardGflop: forwardCost(weights.config).total / 1e9,
-      comparison: run.comparison,
-      denseTimes: run.denseTimes,
-      sparseTimes: run.sparseTimes,
-      steps: run.sparse?.steps ?? run.dense?.steps ?? [],
+      ...clipAccount(run, weights.config),
       written: flags.out ? [flags.out] : [],
     };
   },

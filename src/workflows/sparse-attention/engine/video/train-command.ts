@@ -3,25 +3,11 @@
 import { bool, choice, int, text } from "../../../../base/params";
 import { openSafetensors } from "../../../../formats/safetensors";
 import { defineCommand } from "../../../define";
-import { modelParams, SIZES, trainParams, type VideoConfig } from "../../protocol-video";
+import { modelParams, trainParams } from "../../protocol-video";
 import { videoTokenCount } from "./cost";
 import { openIfThere } from "./files";
-import { type TrainReport, train } from "./train";
+import { configOf, metricsOf, settingsOf, trainWeights } from "./training";
 import { encodeWeights, readWeights } from "./weights";
-
-/** The sizes asked for: the named ones, with single numbers changed. */
-export function configOf(flags: { size: keyof typeof SIZES } & VideoConfig): VideoConfig {
-  const named = SIZES[flags.size];
-  const take = (key: keyof VideoConfig): number => flags[key] || named[key];
-  return {
-    frames: take("frames"),
-    height: take("height"),
-    width: take("width"),
-    dim: take("dim"),
-    layers: take("layers"),
-    heads: take("heads"),
-  };
-}
 
 export const trainCommand = defineCommand({
   summary: "Trains a video diffusion transformer on clips of moving shapes, made on the fly.",
@@ -50,8 +36,9 @@ export const trainCommand = defineCommand({
     const settings = settingsOf(flags);
     const { lean, every, from, out, dtype, checkpoint, checkpointEvery } = flags;
     const given = from ? await readWeights(await host.open(from)) : undefined;
-    const { frames, height, width, ...sizes } = configOf(flags);
-    const config = { ...(given?.config ?? sizes), frames, height, width };
+    const asked = configOf(flags);
+    const { dim, layers, heads } = given?.config ?? asked;
+    const config = { ...asked, dim, layers, heads };
     const state = checkpoint ? await openIfThere(host, checkpoint) : undefined;
     const keep = checkpoint && {
       every: checkpointEvery,
@@ -66,36 +53,17 @@ export const trainCommand = defineCommand({
       ...(given && { values: given.values }),
       ...(keep && { checkpoint: keep }),
     };
-    const { values, losses, ...account } = await train(await host.gpu(), request, context, (report) =>
+    const { weights, account } = await trainWeights(await host.gpu(), request, context, (report) =>
       context.emit("metrics", metricsOf(report)),
     );
-    const { loss, validationLoss } = account;
-    const origin = { steps: settings.steps, seed: settings.seed, loss, validationLoss, settings };
-    const bytes = encodeWeights({ config, values, origin }, dtype);
+    const bytes = encodeWeights(weights, dtype);
     await host.write(out, bytes);
     return {
       config,
       tokens: videoTokenCount(config),
       ...account,
-      stepsPerSecond: losses.length / account.seconds,
       written: checkpoint ? [out, checkpoint] : [out],
       bytes: bytes.length,
     };
   },
 });
-
-/** The flags that are settings of training. */
-const settingsOf = <S extends Record<keyof typeof trainParams, unknown>>(
-  flags: S,
-): Pick<S, keyof typeof trainParams> =>
-  Object.fromEntries(Object.keys(trainParams).map((name) => [name, flags[name as keyof S]])) as Pick<
-    S,
-    keyof typeof trainParams
-  >;
-
-/** One line of metrics: the mean loss since the last one, the rest of the last step. */
-function metricsOf({ steps, stepsPerSecond, flops }: TrainReport) {
-  const { step, gradientNorm, learningRate } = steps[steps.length - 1];
-  const loss = steps.reduce((sum, s) => sum + s.loss, 0) / steps.length;
-  return { step: step + 1, loss, gradientNorm, learningRate, stepsPerSecond, gflops: flops / 1e9 };
-}

@@ -5,8 +5,10 @@ import { TesseraError } from "../../../../base/errors";
 import { encodeHalf } from "../../../../base/half";
 import { encodeSafetensors, openSafetensors, type TensorToWrite } from "../../../../formats/safetensors";
 import type { ByteSource } from "../../../../formats/source";
+import { type TensorFile, toFloat32 } from "../../../../formats/tensor-data";
 import { decodeWeights } from "../../../../nn/checkpoint";
-import type { ParameterValues } from "../../../../nn/parameters";
+import type { ParameterSpecs, ParameterValues } from "../../../../nn/parameters";
+import { formatShape, sameShape } from "../../../../tensor/shape";
 import type { VideoConfig } from "../../protocol-video";
 import { modelSpecs } from "./model";
 
@@ -17,9 +19,11 @@ const ARCHITECTURE = "tessera-video-transformer-1";
 export interface Origin {
   steps: number;
   seed: number;
-  /** Mean loss of the last steps, and on clips that training never saw. */
+  /** Mean loss of the last steps, and on clips that training never saw; null where it was not measured. */
   loss: number | null;
-  validationLoss: number;
+  validationLoss: number | null;
+  /** True for weights of a training that was stopped before its end: the last step's, not averaged. */
+  stopped?: boolean;
   settings: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -60,7 +64,8 @@ export async function readWeights(source: ByteSource): Promise<VideoWeights> {
       { architecture },
     );
   const config = parse<VideoConfig>(source, text);
-  modelSpecs(config); // sizes that no model has are told here, before any tensor is read
+  const specs = modelSpecs(config); // sizes that no model has are told here, before any tensor is read
+  expectTensors(file, specs);
   const values = await decodeWeights(file);
   let sum = crc32(new TextEncoder().encode(text));
   for (const { data } of values.values()) {
@@ -69,6 +74,32 @@ export async function readWeights(source: ByteSource): Promise<VideoWeights> {
   }
   const id = sum.toString(16).padStart(8, "0");
   return { id, config, values, origin: origin ? parse<Origin>(source, origin) : null };
+}
+
+/** The weights inside a training state: those of its last step. */
+export async function stateValues(state: TensorFile): Promise<Map<string, ParameterValues>> {
+  const part = "model.";
+  const values = new Map<string, ParameterValues>();
+  for (const { name, shape } of state.entries) {
+    if (name.startsWith(part))
+      values.set(name.slice(part.length), { shape, data: toFloat32(await state.read(name)) });
+  }
+  return values;
+}
+
+/** Told from the header alone. @throws TesseraError `weights` naming the first tensor that does not fit. */
+function expectTensors({ name: file, entries }: TensorFile, specs: ParameterSpecs): void {
+  const bad = (why: string): TesseraError =>
+    new TesseraError("weights", `The tensors are not those of a model of these sizes: ${why}: ${file}`);
+  const found = new Map(entries.map((entry) => [entry.name, entry.shape]));
+  for (const [name, { shape }] of Object.entries(specs)) {
+    const has = found.get(name);
+    if (!has) throw bad(`${name} is missing`);
+    if (!sameShape(has, shape))
+      throw bad(`${name} is ${formatShape(has)}, the model has ${formatShape(shape)}`);
+  }
+  const extra = entries.find(({ name }) => !Object.hasOwn(specs, name));
+  if (extra) throw bad(`${extra.name} is not of this model`);
 }
 
 function parse<T>(source: ByteSource, text: string): T {

@@ -1,0 +1,123 @@
+// What the page and the engine of the video transformer say to each other, beside the parameters and reports of
+// protocol-video.ts. Plain data only; nothing here computes.
+import type { TaskContext } from "../../base/task";
+import type { DeviceInfo } from "./protocol";
+import type { RunTimes, StepReport, VideoComparison, VideoConfig } from "./protocol-video";
+import type { VideoSettings } from "./protocol-video-page";
+
+/** One line of metrics of training: the loss is the mean since the line before, the rest of the last step. */
+export interface VideoMetrics {
+  /** Steps done. */
+  step: number;
+  loss: number;
+  gradientNorm: number;
+  learningRate: number;
+  stepsPerSecond: number;
+  gflops: number;
+}
+
+/** What is known of weights that the session holds. */
+export interface WeightsInfo {
+  /** Checksum of sizes and values. */
+  id: string;
+  name: string;
+  config: VideoConfig;
+  tokens: number;
+  parameters: number;
+  bytes: number;
+  /** How they were trained; null for a file that does not say. */
+  origin: {
+    steps: number;
+    seed: number;
+    loss: number | null;
+    validationLoss: number | null;
+    stopped?: boolean;
+  } | null;
+}
+
+/** Cost of what the form asks for, told before it runs. */
+export interface VideoInspection {
+  config: VideoConfig;
+  tokens: number;
+  parameters: number;
+  /** Key blocks of a row, and the share of all blocks that a sparse step computes. */
+  blocks: number;
+  kept: number;
+  /** Operations of the training and of both samplers by counting, and of attention in the sparse run over the dense. */
+  trainFlops: number;
+  sampleFlops: number;
+  attentionWork: number;
+  /** Seconds at the rates measured on this device; null while nothing was measured. */
+  trainSeconds: number | null;
+  sampleSeconds: number | null;
+}
+
+/** The account of one clip without its pixels; `steps` are those of the sparse run where there is one. */
+export interface ClipAccount {
+  caption: string;
+  config: VideoConfig;
+  tokens: number;
+  forwardGflop: number;
+  comparison: VideoComparison | null;
+  denseTimes: RunTimes | null;
+  sparseTimes: RunTimes | null;
+  steps: StepReport[];
+}
+
+/** A clip as it is after a step, f32 [F, H, W, 3] in [-1, 1]; before the last step it is part noise. */
+export interface ClipPreview {
+  run: "dense" | "sparse";
+  step: number;
+  of: number;
+  size: Pick<VideoConfig, "frames" | "height" | "width">;
+  clip: Float32Array<ArrayBuffer>;
+}
+
+export interface SampledVideo extends ClipAccount {
+  dense: Float32Array<ArrayBuffer>;
+  sparse: Float32Array<ArrayBuffer>;
+  device: DeviceInfo;
+  seconds: number;
+}
+
+export interface TrainedVideo {
+  weights: WeightsInfo;
+  /** Steps done before this call, by the state that was gone on from. */
+  resumedAt: number;
+  seconds: number;
+  stepsPerSecond: number;
+  peakBytes: number;
+  dispatches: number | null;
+  device: DeviceInfo;
+}
+
+/** Events arrive in order and before the result, and outlive a failed call. */
+export interface VideoEvents {
+  device: DeviceInfo;
+  metrics: VideoMetrics;
+  /** Weights as safetensors: at the end, and of the last step when training was stopped. */
+  weights: { info: WeightsInfo; bytes: Uint8Array<ArrayBuffer> };
+  /** A state to go on from: now and then, at the end, and when training was stopped. */
+  state: { steps: number; bytes: Uint8Array<ArrayBuffer> };
+  step: { run: "dense" | "sparse"; report: StepReport };
+  preview: ClipPreview;
+}
+
+type Context = TaskContext<VideoEvents>;
+
+/**
+ * The session of the video transformer. It keeps one set of weights: the last trained or loaded. All methods may throw
+ * `TesseraError`: `no-weights`, `weights` (not of this model), `params`, `caption`, `too-large`, `diverged`, `checkpoint`,
+ * `gpu-*`, `device-lost`, `out-of-memory`, `cancelled`.
+ */
+export type VideoService = {
+  /** Tells sizes, operations and time; runs nothing on the GPU. */
+  inspect(request: { settings: VideoSettings }, context: Context): Promise<VideoInspection>;
+  /** Reads weights that `train` or an earlier export wrote. */
+  loadWeights(request: { blob: Blob; name: string }, context: Context): Promise<WeightsInfo>;
+  /** Trains from fresh weights, or goes on from a state; emits `metrics`, `state` and `weights`. */
+  train(request: { settings: VideoSettings; state: Blob | null }, context: Context): Promise<TrainedVideo>;
+  /** Samples one clip by both samplers from the same noise; emits `step` and `preview` after each step. */
+  sample(request: { settings: VideoSettings }, context: Context): Promise<SampledVideo>;
+  close(request: Record<string, never>, context: Context): Promise<void>;
+};

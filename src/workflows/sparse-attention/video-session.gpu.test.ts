@@ -1,0 +1,190 @@
+// The session behind the second part's page, on a real adapter: train, sample, stop, go on, weights in and out. Its numbers
+// are held against the command's and against the clips that it gives.
+import { afterAll, expect, test } from "vitest";
+import { defaults, validate } from "../../base/params";
+import { plainContext, type TaskContext } from "../../base/task";
+import { openNodeGpu } from "../../cli/node-gpu";
+import { bytesSource } from "../../formats/source";
+import { openGpu } from "../../gpu/gpu";
+import type { CommandHost } from "../define";
+import { commands } from "./engine/commands";
+import { videoSession } from "./engine/video/session";
+import { type VideoSettings, videoParams } from "./protocol-video-page";
+import type { VideoEvents } from "./protocol-video-session";
+
+const { gpu: source } = await openNodeGpu();
+// Both devices take the same variants: two ways of adding up give two last bits.
+let winners: Readonly<Record<string, string>> = {};
+const tuneStore = {
+  load: async () => winners,
+  save: async (next: typeof winners) => {
+    winners = next;
+  },
+};
+const session = videoSession(async () => source, { tuneStore });
+afterAll(() => session.close({}, contextOf().context));
+
+const settings: VideoSettings = {
+  ...defaults(videoParams),
+  modelFrames: 8,
+  modelHeight: 16,
+  modelWidth: 16,
+  modelDim: 32,
+  modelLayers: 1,
+  modelHeads: 2,
+  trainSteps: 4,
+  trainBatch: 2,
+  clipSteps: 4,
+  sparseDenseSteps: 1,
+  sparseSearches: "2",
+  sparseSparsity: 0.5,
+};
+
+type Event = { [Name in keyof VideoEvents]: { name: Name; data: VideoEvents[Name] } }[keyof VideoEvents];
+
+function contextOf(onEvent: (event: Event) => void = () => {}): {
+  context: TaskContext<VideoEvents>;
+  events: Event[];
+  abort: AbortController;
+} {
+  const events: Event[] = [];
+  const abort = new AbortController();
+  const context = plainContext({
+    signal: abort.signal,
+    emit(name, data) {
+      const event = { name, data } as Event;
+      events.push(event);
+      onEvent(event);
+    },
+  }) as unknown as TaskContext<VideoEvents>;
+  return { context, events, abort };
+}
+
+const of = <Name extends keyof VideoEvents>(events: readonly Event[], name: Name): VideoEvents[Name][] =>
+  events.filter((event) => event.name === name).map((event) => event.data as VideoEvents[Name]);
+
+/** Mean over the frames that differ of 10·log10(4 / mean squared error), written down anew. */
+function meanPsnr(a: Float32Array, b: Float32Array, frames: number): number {
+  const size = a.length / frames;
+  const values: number[] = [];
+  for (let f = 0; f < frames; f++) {
+    let squares = 0;
+    for (let i = f * size; i < (f + 1) * size; i++) squares += (a[i] - b[i]) ** 2;
+    if (squares > 0) values.push(10 * Math.log10((4 * size) / squares));
+  }
+  return values.reduce((x, y) => x + y, 0) / values.length;
+}
+
+test("without weights nothing is sampled, and what is asked for is told before it runs", async () => {
+  await expect(session.sample({ settings }, contextOf().context)).rejects.toMatchObject({
+    code: "no-weights",
+  });
+  const told = await session.inspect({ settings }, contextOf().context);
+  expect(told).toMatchObject({ tokens: 128, blocks: 6, trainSeconds: null, sampleSeconds: null });
+  // 4 video blocks of 32, half of them kept, and two of text; text rows keep all.
+  expect(told.kept).toBeCloseTo((4 * 4 + 2 * 6) / 36, 12);
+  const wrong = { settings: { ...settings, sparseSearches: "9" } };
+  await expect(session.inspect(wrong, contextOf().context)).rejects.toThrow(/searches: steps count from 1/);
+});
+
+test("training gives the command's weights, sampling the quality of the clips that it shows", async () => {
+  const { context, events } = contextOf();
+  const trained = await session.train({ settings, state: null }, context);
+  expect(of(events, "metrics").map((m) => m.step)).toEqual(trained.device.software ? [1, 2, 3, 4] : [4]);
+  const [{ info, bytes }] = of(events, "weights");
+  expect(info).toEqual(trained.weights);
+  expect(info).toMatchObject({ tokens: 128, origin: { steps: 4, seed: 0 } });
+
+  const files = new Map<string, Uint8Array>();
+  const gpu = await openGpu(source, { tuneStore });
+  const host: CommandHost = {
+    open: async (path) => bytesSource(files.get(path)!, path),
+    write: async (path, written) => void files.set(path, written.slice()),
+    gpu: async () => gpu,
+  };
+  const { train } = commands;
+  const flags = { frames: 8, height: 16, width: 16, dim: 32, layers: 1, heads: 2, steps: 4, batch: 2 };
+  const asked = validate(train.params, { ...flags, every: 1, dtype: "F32", out: "w" });
+  const printed = await train.run({ params: asked, files: [] }, host, plainContext());
+  expect(printed).toMatchObject({ validationLoss: info.origin?.validationLoss });
+  expect(Buffer.from(files.get("w")!).equals(Buffer.from(bytes))).toBe(true);
+  gpu.close();
+
+  const run = contextOf();
+  const sampled = await session.sample({ settings }, run.context);
+  expect(sampled.dense.length).toBe(8 * 16 * 16 * 3);
+  expect(sampled.comparison?.meanPsnr).toBeCloseTo(meanPsnr(sampled.sparse, sampled.dense, 8), 6);
+  const previews = of(run.events, "preview");
+  expect(previews.map((p) => `${p.run} ${p.step}`)).toEqual(
+    [1, 2, 3, 4].flatMap((step) => [`dense ${step}`, `sparse ${step}`]),
+  );
+  expect(previews[7].clip).toEqual(sampled.sparse);
+  expect(
+    of(run.events, "step")
+      .filter((s) => s.run === "sparse")
+      .map((s) => s.report),
+  ).toEqual(sampled.steps);
+  const told = await session.inspect({ settings }, contextOf().context);
+  expect(told.trainSeconds).toBeGreaterThan(0);
+  expect(told.sampleSeconds).toBeGreaterThan(0);
+
+  // The same weights out of their file sample the same clip.
+  const loaded = await session.loadWeights(
+    { blob: new Blob([bytes]), name: "w.safetensors" },
+    contextOf().context,
+  );
+  expect(loaded).toEqual({ ...info, name: "w.safetensors" });
+  const again = await session.sample({ settings }, contextOf().context);
+  expect(again.sparse).toEqual(sampled.sparse);
+});
+
+test("a stopped training keeps the weights of its last step, and goes on to the whole one's end", async () => {
+  const whole = await session.train({ settings, state: null }, contextOf().context);
+  const first: ReturnType<typeof contextOf> = contextOf((event) => {
+    if (event.name === "metrics") first.abort.abort();
+  });
+  const long = { ...settings, trainSteps: 40 };
+  await expect(session.train({ settings: long, state: null }, first.context)).rejects.toMatchObject({
+    code: "cancelled",
+  });
+  const [{ info }] = of(first.events, "weights");
+  const [state] = of(first.events, "state");
+  expect(state.steps).toBe(of(first.events, "metrics")[0].step);
+  expect(info.origin).toMatchObject({ steps: state.steps, stopped: true, validationLoss: null });
+  // The stopped weights are the ones that are sampled.
+  expect((await session.sample({ settings }, contextOf().context)).dense.length).toBe(8 * 16 * 16 * 3);
+
+  const part: ReturnType<typeof contextOf> = contextOf((event) => {
+    if (event.name === "metrics" && event.data.step < settings.trainSteps) part.abort.abort();
+  });
+  const cut = session.train({ settings, state: null }, part.context).catch(() => undefined);
+  await cut;
+  const [half] = of(part.events, "state");
+  const on = await session.train({ settings, state: new Blob([half.bytes]) }, contextOf().context);
+  expect(on.weights.id).toBe(whole.weights.id);
+});
+
+test("a cancelled sampling ends after the step it is in, with the steps done told", async () => {
+  const run: ReturnType<typeof contextOf> = contextOf((event) => {
+    if (event.name === "preview" && event.data.step === 2) run.abort.abort();
+  });
+  await expect(session.sample({ settings }, run.context)).rejects.toMatchObject({ code: "cancelled" });
+  expect(of(run.events, "preview").map((p) => `${p.run} ${p.step}`)).toEqual([
+    "dense 1",
+    "sparse 1",
+    "dense 2",
+  ]);
+});
+
+test("files that are no weights of such a model are refused in words", async () => {
+  const load = (bytes: Uint8Array<ArrayBuffer>) =>
+    session.loadWeights({ blob: new Blob([bytes]), name: "x.safetensors" }, contextOf().context);
+  const { encodeSafetensors } = await import("../../formats/safetensors");
+  await expect(load(encodeSafetensors([], {}))).rejects.toThrow(
+    /Weights of tessera-video-transformer-1 are needed, the file says nothing/,
+  );
+  const config = JSON.stringify({ frames: 8, height: 16, width: 16, dim: 32, layers: 1, heads: 2 });
+  const metadata = { architecture: "tessera-video-transformer-1", config };
+  await expect(load(encodeSafetensors([], metadata))).rejects.toThrow(/ is missing: x\.safetensors/);
+  await expect(load(new Uint8Array(40))).rejects.toThrow(/x\.safetensors/);
+});
