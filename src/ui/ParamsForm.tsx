@@ -17,6 +17,8 @@ interface Props<S extends ParamSpec> {
   disabled?: boolean;
   /** An extra line under a field, such as "= 64 blocks". */
   notes?: Partial<Record<keyof S & string, string>>;
+  /** Titles of groups that start closed. */
+  closed?: readonly string[];
 }
 
 /** Labels, help, units, groups, reset and messages all come from the spec. */
@@ -32,6 +34,7 @@ export function ParamsForm<S extends ParamSpec>(props: Props<S>): ReactNode {
         <FieldSet
           key={group.title}
           title={group.title}
+          closed={props.closed?.includes(group.title)}
           changed={group.names.filter((n) => changed.includes(n)).length}
         >
           {group.names.map((name) => (
@@ -65,8 +68,13 @@ export function ParamsForm<S extends ParamSpec>(props: Props<S>): ReactNode {
 /** On a narrow screen the form stands above the results: its groups start closed there, so that both are near. */
 const hasRoom = (): boolean => matchMedia("(min-width: 62em)").matches;
 
-function FieldSet(props: { title: string; changed: number; children: ReactNode }): ReactNode {
-  const [isOpen, setOpen] = useState(hasRoom);
+function FieldSet(props: {
+  title: string;
+  changed: number;
+  closed?: boolean;
+  children: ReactNode;
+}): ReactNode {
+  const [isOpen, setOpen] = useState(() => !props.closed && hasRoom());
   const id = useId();
   if (props.title === "") return <div className={classes.fields}>{props.children}</div>;
   return (

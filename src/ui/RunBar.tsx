@@ -40,6 +40,8 @@ interface Props {
   /** The outcome in a few words, for the state `done`. */
   summary?: string;
   actions?: ReactNode;
+  /** A second kind of work that can be started where nothing runs. */
+  second?: { label: string; onRun(): void; disabledReason?: string };
 }
 
 /** One bar for all workflows, so that starting and stopping is the same everywhere. */
@@ -108,15 +110,30 @@ function Buttons(props: Props): ReactNode {
     </Button>
   );
   if (!isOpen(state)) {
+    const { second } = props;
     return (
-      <Button
-        size="sm"
-        leftSection={<IconPlayerPlay size={15} aria-hidden />}
-        disabled={props.disabledReason !== undefined}
-        onClick={props.onRun}
-      >
-        {props.runLabel ?? "Run"}
-      </Button>
+      <>
+        <Button
+          size="sm"
+          leftSection={<IconPlayerPlay size={15} aria-hidden />}
+          disabled={props.disabledReason !== undefined}
+          onClick={props.onRun}
+        >
+          {props.runLabel ?? "Run"}
+        </Button>
+        {second && (
+          <Button
+            size="sm"
+            variant="default"
+            leftSection={<IconPlayerPlay size={15} aria-hidden />}
+            disabled={second.disabledReason !== undefined}
+            title={second.disabledReason}
+            onClick={second.onRun}
+          >
+            {second.label}
+          </Button>
+        )}
+      </>
     );
   }
   return (

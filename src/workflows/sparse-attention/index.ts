@@ -6,7 +6,7 @@ export default defineWorkflow({
   id: "sparse-attention",
   title: "Attention laboratory",
   summary:
-    "Drop the q, k and v of an attention layer: see which blocks carry the mass, what skipping the others costs, and what it gains on your GPU.",
+    "Drop the q, k and v of an attention layer: see which blocks carry the mass, what skipping the others costs, and what it gains on your GPU. Or train a small video transformer here and sample it dense and sparse.",
   paper: {
     title: "Training-free and Adaptive Sparse Attention for Efficient Long Video Generation",
     authors: "Xia et al., 2025",

@@ -1,137 +1,104 @@
-// The page of the attention laboratory: input and method on the left, what came out on the right, one run bar below.
-// It wires views to the store and never sees the GPU.
+// The page of the workflow: two parts, one shown at a time, and what they share: workers, stored runs, the device's state.
+// It draws the switch between them and nothing else.
+import { SegmentedControl } from "@mantine/core";
 import { useEffect, useMemo } from "react";
 import { useStore } from "zustand";
 import { connect } from "../../../rpc/client";
 import { publishDeviceFailure, publishDeviceOpened, publishDeviceStatus } from "../../../ui/device-store";
-import { ExportMenu } from "../../../ui/ExportMenu";
-import { formatPercent } from "../../../ui/format";
-import { Panel as Card } from "../../../ui/Panel";
-import { ParamsForm } from "../../../ui/ParamsForm";
-import { RunBar } from "../../../ui/RunBar";
 import { resumeId } from "../../../ui/resume";
-import { WorkflowLayout } from "../../../ui/WorkflowLayout";
 import type { PanelProps } from "../../define";
-import type { AttentionEvents, AttentionService } from "../protocol";
-import { type Settings, params as spec } from "../protocol-params";
-import { pick } from "../protocol-video-page";
-import { exportItems } from "./exports";
-import { browserKeeper } from "./keep";
-import { type LabState, summarise } from "./state";
+import type { AttentionEvents, AttentionService, DeviceInfo } from "../protocol";
+import { params as laboratory } from "../protocol-params";
+import { PARTS, type PageSettings, pageParams, pick, videoParams } from "../protocol-video-page";
+import type { VideoEvents, VideoService } from "../protocol-video-session";
+import { browserRuns, storeKeeper } from "./keep";
+import { Laboratory } from "./Laboratory";
+import classes from "./Panel.module.css";
 import { createLab, isBusy, type Lab } from "./store";
-import { InputCard } from "./views/InputCard";
-import { whyNot } from "./views/shared";
-import { Views } from "./views/Views";
-import { sharesWords } from "./words";
+import { videoKeeper } from "./video/keep";
+import { createVideoLab, isVideoBusy, type VideoLab } from "./video/store";
+import { VideoPart } from "./video/VideoPart";
 
-/** The form, without the naming pattern: that stands beside the names. */
-const FIELDS = (Object.keys(spec) as (keyof Settings)[]).filter((name) => name !== "pattern");
+/** A step of a larger model takes a software adapter many seconds, and a cancel is heard between steps. */
+const CANCEL_WITHIN_MS = 60_000;
 
 export default function Panel({ params, setParams }: PanelProps) {
-  const settings: Settings = pick(spec, params);
-  const lab = useLab();
-  const state = useStore(lab.state);
-  const { job, input, chosen } = state;
-  const isRunning = isBusy(job);
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: told anew for each change of what it depends on
-  useEffect(() => {
-    if (!isRunning) void lab.inspect(settings);
-  }, [lab, input.value, chosen, isRunning, ...Object.values(settings)]);
-
+  const { part } = params as PageSettings;
+  const { lab, video } = useParts(part);
+  const isLabBusy = useStore(lab.state, (state) => isBusy(state.job));
+  const isVideo = useStore(video.state, (state) => isVideoBusy(state.job));
   return (
-    <WorkflowLayout
-      params={
-        <>
-          <InputCard lab={lab} settings={settings} />
-          <Card title="Settings">
-            <ParamsForm
-              spec={spec}
-              values={settings}
-              onChange={setParams}
-              names={FIELDS}
-              disabled={isRunning}
-              notes={methodNotes(settings, state)}
-            />
-          </Card>
-        </>
-      }
-      views={<Views lab={lab} settings={settings} setParams={setParams} />}
-      runBar={
-        <RunBar
-          state={job.state}
-          progress={job.progress}
-          onRun={() => void run(lab, settings)}
-          onCancel={lab.cancel}
-          onPause={() => void lab.pause()}
-          onResume={lab.resume}
-          runLabel={runLabel(state)}
-          disabledReason={whyNot(state)}
-          error={job.error}
-          summary={summaryWords(state)}
-          actions={<ExportMenu items={exportItems(lab, state)} />}
+    <div className={classes.parts}>
+      <SegmentedControl
+        className={classes.switch}
+        aria-label="Part of the workflow"
+        data={PARTS.map((value) => ({ value, label: pageParams.part.labels?.[value] ?? value }))}
+        value={part}
+        onChange={(next) => setParams({ part: next } as object)}
+      />
+      {part === "video" ? (
+        <VideoPart
+          lab={video}
+          settings={pick(videoParams, params)}
+          setParams={setParams}
+          blocked={isLabBusy ? "The attention laboratory is running" : undefined}
         />
-      }
-    />
+      ) : (
+        <Laboratory
+          lab={lab}
+          settings={pick(laboratory, params)}
+          setParams={setParams}
+          blocked={isVideo ? "The video transformer is running" : undefined}
+        />
+      )}
+    </div>
   );
 }
 
-/** One laboratory for the life of the page; a stored run named in the address is opened at once. */
-function useLab(): Lab {
-  const lab = useMemo(
-    () =>
-      createLab(
+/** Both parts for the life of the page, each with a worker of its own that starts when it is first asked. */
+function useParts(part: PageSettings["part"]): { lab: Lab; video: VideoLab } {
+  const parts = useMemo(() => {
+    const runs = browserRuns();
+    return {
+      lab: createLab(
         connect<AttentionService, AttentionEvents>(
           () => new Worker(new URL("../engine/worker.ts", import.meta.url), { type: "module" }),
         ),
-        browserKeeper(),
+        storeKeeper(runs),
       ),
-    [],
-  );
-  useEffect(() => {
-    const id = resumeId();
-    if (id) void lab.reopen(id);
-    const stop = lab.state.subscribe((now, before) => publishDevice(now, before));
-    return () => {
-      stop();
-      lab.close();
+      video: createVideoLab(
+        connect<VideoService, VideoEvents>(
+          () => new Worker(new URL("../engine/video/worker.ts", import.meta.url), { type: "module" }),
+          { cancelWithinMs: CANCEL_WITHIN_MS },
+        ),
+        videoKeeper(runs),
+      ),
     };
-  }, [lab]);
-  return lab;
+  }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the part that the address named when the page was opened
+  useEffect(() => {
+    const { lab, video } = parts;
+    const id = resumeId();
+    if (id) void (part === "video" ? video.reopen(id) : lab.reopen(id));
+    const stops = [lab.state.subscribe(publishDevice), video.state.subscribe(publishDevice)];
+    return () => {
+      for (const stop of stops) stop();
+      lab.close();
+      video.close();
+    };
+  }, [parts]);
+  return parts;
 }
 
-function publishDevice(now: LabState, before: LabState): void {
+interface Shown {
+  device: DeviceInfo | undefined;
+  job: { error?: unknown };
+}
+
+function publishDevice(now: Shown, before: Shown): void {
   const { device, job } = now;
   if (job.error !== before.job.error && job.error !== undefined) publishDeviceFailure(job.error);
   if (!device || device === before.device || device.isLost) return;
   publishDeviceOpened(device);
   publishDeviceStatus({ bytesInUse: device.bytesInUse, bytesAllocated: device.bytesAllocated });
-}
-
-/** Runs the analysis; a naming pattern that was typed and not yet used is used first. */
-async function run(lab: Lab, settings: Settings): Promise<void> {
-  const { pattern, source } = lab.state.getState();
-  if (source?.kind === "file" && pattern !== settings.pattern) await lab.match(settings.pattern);
-  if (lab.state.getState().input.state !== "failed") await lab.analyse(settings);
-}
-
-function methodNotes(settings: Settings, { inspection }: LabState): Partial<Record<keyof Settings, string>> {
-  const found = inspection.value;
-  return {
-    sparsity: `Skips ${formatPercent(settings.sparsity)}, keeps ${formatPercent(1 - settings.sparsity)}`,
-    ...(found && inspection.state === "ready" && { block: `${found.blocks} key blocks a row` }),
-  };
-}
-
-function runLabel({ job }: LabState): string {
-  if (job.state === "failed") return "Start again";
-  return job.state === "idle" ? "Run analysis" : "Run analysis again";
-}
-
-function summaryWords({ heads, job, curves, measurement }: LabState): string | undefined {
-  if (job.kind === "curves") return `${curves.length} curves`;
-  if (job.kind === "measure") return measurement && `${measurement.times.length} times measured`;
-  const summary = summarise(heads);
-  if (!summary) return undefined;
-  return `${summary.heads} heads, recall ${formatPercent(summary.recall)}, ${sharesWords(summary.kept, summary.skipped)}`;
 }

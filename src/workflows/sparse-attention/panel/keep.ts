@@ -37,16 +37,16 @@ export interface Keeper {
   open(id: string): Promise<{ run: NonNullable<LabState["saved"]>; snapshot: Snapshot }>;
 }
 
-/** Runs in the browser's private files. */
-export function browserKeeper(): Keeper {
+/** The runs in the browser's private files, opened at the first use. */
+export function browserRuns(): () => Promise<RunStore> {
   let opened: Promise<RunStore> | undefined;
-  return storeKeeper(async () => {
+  return async () => {
     opened ??= opfsFolder().then((folder) => runStore(folder));
     opened.catch(() => {
       opened = undefined;
     });
     return opened;
-  });
+  };
 }
 
 /** Keeps runs in the store that `open` gives; it is asked at the first use. */

@@ -13,7 +13,7 @@ const fixed =
   (value: number): string =>
     value.toFixed(digits);
 
-const PAPER_COLUMNS: readonly Column<PaperRow>[] = [
+export const PAPER_COLUMNS: readonly Column<PaperRow>[] = [
   { key: "model", label: "Model", value: (r) => r.model },
   { key: "method", label: "Method", value: (r) => r.method },
   { key: "vbench", label: "VBench", unit: "%", value: (r) => r.vbench, format: fixed(2) },

@@ -1,0 +1,62 @@
+// What the video transformer's page can be saved as: weights, metrics, report, frames. It only gives out what is there.
+
+import { toCsv } from "../../../../ui/csv";
+import type { ExportItem } from "../../../../ui/ExportMenu";
+import { saveBytes, saveCanvas } from "../../../../ui/save";
+import { differenceImage, frameImage, frameStrip } from "./clip-draw";
+import { type VideoState, videoSnapshot } from "./state";
+
+export function videoExports(state: VideoState): ExportItem[] {
+  const { weights, file, training, metrics, sampled } = state;
+  const noClip = sampled ? undefined : "Sample a clip first";
+  return [
+    {
+      label: "Weights (safetensors)",
+      group: "Training",
+      hint: "F32; the command line and this page read them",
+      disabled: weights.value && file ? undefined : "Train or load weights first",
+      run: () => file && saveBytes(weights.value?.name ?? "video.safetensors", file),
+    },
+    {
+      label: "Training state (safetensors)",
+      group: "Training",
+      hint: "for --checkpoint of the command line",
+      disabled: training ? undefined : "There is no state of a training",
+      run: () => training && saveBytes("video-state.safetensors", training.file),
+    },
+    {
+      label: "Metrics (CSV)",
+      group: "Training",
+      disabled: metrics.length > 0 ? undefined : "Train first",
+      run() {
+        const names = ["step", "loss", "gradientNorm", "learningRate", "stepsPerSecond", "gflops"] as const;
+        const rows = metrics.map((row) => names.map((name) => row[name]));
+        saveBytes("video-metrics.csv", toCsv(names, rows), "text/csv");
+      },
+    },
+    {
+      label: "Report (JSON)",
+      group: "Clip",
+      hint: "settings, times, quality, every step",
+      disabled: metrics.length > 0 || sampled ? undefined : "Train or sample first",
+      run: () =>
+        saveBytes("video-report.json", JSON.stringify(videoSnapshot(state), null, 2), "application/json"),
+    },
+    {
+      label: "Frames (PNG)",
+      group: "Clip",
+      hint: "rows: dense, sparse, signed difference",
+      disabled: noClip,
+      run() {
+        if (!sampled) return;
+        const { dense, sparse, config } = sampled;
+        const rows = [
+          (frame: number) => frameImage(dense, frame, config),
+          (frame: number) => frameImage(sparse, frame, config),
+          (frame: number) => differenceImage({ dense, sparse }, frame, config, "signed", 1),
+        ];
+        saveCanvas("video-frames.png", frameStrip(rows, config));
+      },
+    },
+  ];
+}

@@ -1,0 +1,136 @@
+// Keeps trainings and clips of the video transformer as run records: metrics, weights, the state to go on from, the clips.
+// A failure to store is the caller's to show.
+import { version as codeVersion } from "../../../../../package.json";
+import { TesseraError, toRecord } from "../../../../base/errors";
+import { busy } from "../../../../base/idle";
+import type { RunStore } from "../../../../runs/store";
+import type { VideoSettings } from "../../protocol-video-page";
+import type { SampledVideo, VideoMetrics } from "../../protocol-video-session";
+import type { StoredVideo, VideoJob, VideoSnapshot } from "./state";
+
+const RESULTS = "results.json";
+const WEIGHTS = "weights.safetensors";
+const TRAINING = "state.safetensors";
+const CLIPS = "clips.f32";
+const BINARY = "application/octet-stream";
+
+/** One run that is being stored. All methods may throw what the storage throws. */
+export interface VideoKeeping {
+  metrics(row: VideoMetrics): Promise<void>;
+  weights(file: Blob): Promise<void>;
+  training(file: Blob): Promise<void>;
+  clips(video: SampledVideo): Promise<void>;
+  /** Marks a run that had ended as running again. */
+  resume(adapter: string): Promise<void>;
+  finish(job: VideoJob, snapshot: VideoSnapshot, adapter: string): Promise<void>;
+}
+
+export interface VideoKeeper {
+  begin(settings: VideoSettings, name: string): VideoKeeping;
+  /** Goes on storing into a run that was opened. */
+  again(id: string): VideoKeeping;
+  /** @throws TesseraError `run-missing`, or `run-artefact` for a run that stored nothing. */
+  open(id: string): Promise<StoredVideo>;
+}
+
+/** Keeps runs in the store that `open` gives; it is asked at the first use. */
+export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
+  const keep = (id: Promise<string>): VideoKeeping => {
+    id.catch(() => {}); // told by the first use
+    let turn: Promise<unknown> = Promise.resolve();
+    /** One after the other, and counted as work, so that nobody leaves between two writes. */
+    const inTurn = (job: (store: RunStore, id: string) => Promise<unknown>): Promise<void> => {
+      const end = busy();
+      const done = turn.then(async () => void (await job(await open(), await id)));
+      turn = done.catch(() => {});
+      return done.finally(end);
+    };
+    const write = (name: string, file: Blob, type: string): Promise<void> =>
+      inTurn(async (store, own) =>
+        store.writeArtefact(own, name, new Uint8Array(await file.arrayBuffer()), type),
+      );
+    return {
+      metrics: (row) => inTurn((store, own) => store.appendMetrics(own, [{ ...row }])),
+      weights: (file) => write(WEIGHTS, file, BINARY),
+      training: (file) => write(TRAINING, file, BINARY),
+      clips: ({ dense, sparse }) => write(CLIPS, new Blob([dense, sparse]), BINARY),
+      resume: (adapter) => inTurn((store, own) => store.resume(own, adapter)),
+      finish: (job, snapshot, adapter) =>
+        inTurn(async (store, own) => {
+          const bytes = new TextEncoder().encode(JSON.stringify(snapshot));
+          await store.writeArtefact(own, RESULTS, bytes, "application/json");
+          await store.update(own, { adapter, summary: summaryOf(snapshot) });
+          const state = job.state === "done" || job.state === "cancelled" ? job.state : "failed";
+          await store.finish(own, state, job.error === undefined ? undefined : toRecord(job.error));
+        }),
+    };
+  };
+  return {
+    begin: (settings, name) =>
+      keep(
+        open()
+          .then((store) =>
+            store.create({
+              workflow: "sparse-attention",
+              name,
+              params: { part: "video", ...settings },
+              seed: settings.trainSeed,
+              adapter: "",
+              codeVersion,
+            }),
+          )
+          .then((record) => record.id),
+      ),
+    again: (id) => keep(Promise.resolve(id)),
+    async open(id) {
+      const end = busy();
+      try {
+        const store = await open();
+        const { name, state, artefacts } = await store.get(id);
+        const has = (file: string): boolean => artefacts.some((a) => a.name === file);
+        const blob = async (file: string): Promise<Blob | undefined> =>
+          has(file) ? new Blob([await store.readArtefact(id, file)]) : undefined;
+        const pixels = await blob(CLIPS);
+        return {
+          run: { name, state },
+          snapshot: readSnapshot(await store.readArtefact(id, RESULTS), name),
+          weights: await blob(WEIGHTS),
+          training: await blob(TRAINING),
+          clips: pixels && new Float32Array(await pixels.arrayBuffer()),
+        };
+      } finally {
+        end();
+      }
+    },
+  };
+}
+
+/** Reads stored results; they may come from a file that someone edited. @throws TesseraError `run-artefact`. */
+function readSnapshot(bytes: Uint8Array, name: string): VideoSnapshot {
+  try {
+    const value = JSON.parse(new TextDecoder().decode(bytes)) as Partial<VideoSnapshot> | null;
+    if (value?.version === 1 && Array.isArray(value.metrics) && Array.isArray(value.denseSteps))
+      return value as VideoSnapshot;
+  } catch {
+    // Told below.
+  }
+  throw new TesseraError(
+    "run-artefact",
+    `The results of run “${name}” cannot be shown: they are damaged or of another kind; remove the run.`,
+    { name },
+  );
+}
+
+/** The figures that the runs list shows. */
+function summaryOf({ metrics, trained, sampled }: VideoSnapshot): Record<string, number> {
+  const last = metrics.at(-1);
+  const comparison = sampled?.comparison;
+  return {
+    ...(last && { steps: last.step, loss: last.loss }),
+    ...(trained?.weights.origin?.validationLoss != null && {
+      validationLoss: trained.weights.origin.validationLoss,
+    }),
+    ...(comparison && { speedup: comparison.speedup, ssim: comparison.meanSsim }),
+    ...(comparison?.meanPsnr != null && { psnr: comparison.meanPsnr }),
+  };
+}

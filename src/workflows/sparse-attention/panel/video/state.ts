@@ -1,0 +1,138 @@
+// What the page of the video transformer knows at a moment, and nothing of how it changes. Plain data only.
+import type { Progress } from "../../../../base/task";
+import type { RunState } from "../../../../ui/run-clock";
+import type { DeviceInfo } from "../../protocol";
+import type { StepReport } from "../../protocol-video";
+import type { VideoSettings } from "../../protocol-video-page";
+import type {
+  ClipPreview,
+  SampledVideo,
+  TrainedVideo,
+  VideoInspection,
+  VideoMetrics,
+  WeightsInfo,
+} from "../../protocol-video-session";
+import type { Asked } from "../state";
+
+export interface VideoJob {
+  kind: "train" | "sample";
+  state: RunState;
+  progress?: Progress;
+  error?: unknown;
+}
+
+export type VideoViewId = "training" | "clips" | "schedule" | "time" | "paper";
+
+/** Steps of both samplers as they come. */
+export interface StepsSoFar {
+  dense: readonly StepReport[];
+  sparse: readonly StepReport[];
+}
+
+export interface VideoState {
+  view: VideoViewId;
+  job: VideoJob;
+  /** The weights that are sampled, and their file; kept in the page, so that a dead worker takes nothing with it. */
+  weights: Asked<WeightsInfo>;
+  file: Blob | undefined;
+  /** A state that training can go on from, and the settings that it was trained with. */
+  training: { steps: number; file: Blob; settings: VideoSettings } | undefined;
+  metrics: readonly VideoMetrics[];
+  trained: TrainedVideo | undefined;
+  live: { dense?: ClipPreview; sparse?: ClipPreview };
+  steps: StepsSoFar;
+  sampled: SampledVideo | undefined;
+  /** Weights that the clips shown were sampled with. */
+  sampledWith: WeightsInfo | undefined;
+  /** Settings of what is shown; they may differ from those in the form. */
+  ran: { train?: VideoSettings; sample?: VideoSettings };
+  inspection: Asked<VideoInspection>;
+  device: DeviceInfo | undefined;
+  /** A stored run that is shown. */
+  saved: { name: string; state: string } | undefined;
+  keepError: unknown;
+}
+
+export const NO_VIDEO: VideoState = {
+  view: "training",
+  job: { kind: "train", state: "idle" },
+  weights: { state: "none" },
+  file: undefined,
+  training: undefined,
+  metrics: [],
+  trained: undefined,
+  live: {},
+  steps: { dense: [], sparse: [] },
+  sampled: undefined,
+  sampledWith: undefined,
+  ran: {},
+  inspection: { state: "none" },
+  device: undefined,
+  saved: undefined,
+  keepError: undefined,
+};
+
+/** What of a run is stored as JSON; weights, state and clips are files beside it. */
+export interface VideoSnapshot {
+  version: 1;
+  weights: WeightsInfo | null;
+  training: { steps: number; settings: VideoSettings } | null;
+  trained: TrainedVideo | null;
+  metrics: readonly VideoMetrics[];
+  sampled: Omit<SampledVideo, "dense" | "sparse"> | null;
+  sampledWith: WeightsInfo | null;
+  denseSteps: readonly StepReport[];
+  ran: VideoState["ran"];
+}
+
+export function videoSnapshot(state: VideoState): VideoSnapshot {
+  const { weights, training, trained, metrics, sampled, sampledWith, steps, ran } = state;
+  const account = sampled && withoutClips(sampled);
+  return {
+    version: 1,
+    weights: weights.value ?? null,
+    training: training ? { steps: training.steps, settings: training.settings } : null,
+    trained: trained ?? null,
+    metrics,
+    sampled: account ?? null,
+    sampledWith: sampledWith ?? null,
+    denseSteps: steps.dense,
+    ran,
+  };
+}
+
+export function withoutClips(video: SampledVideo): Omit<SampledVideo, "dense" | "sparse"> {
+  const { dense: _, sparse: __, ...account } = video;
+  return account;
+}
+
+/** The files of a stored run. */
+export interface StoredVideo {
+  run: NonNullable<VideoState["saved"]>;
+  snapshot: VideoSnapshot;
+  weights: Blob | undefined;
+  training: Blob | undefined;
+  /** Dense and then sparse pixels, f32. */
+  clips: Float32Array<ArrayBuffer> | undefined;
+}
+
+/** The state that shows a stored run. */
+export function restoredVideo({ run, snapshot, weights, training, clips }: StoredVideo): VideoState {
+  const { sampled, ran } = snapshot;
+  const half = clips ? clips.length / 2 : 0;
+  return {
+    ...NO_VIDEO,
+    view: sampled && clips ? "clips" : "training",
+    weights: weights && snapshot.weights ? { state: "ready", value: snapshot.weights } : { state: "none" },
+    file: weights,
+    training: snapshot.training && training ? { ...snapshot.training, file: training } : undefined,
+    metrics: snapshot.metrics,
+    trained: snapshot.trained ?? undefined,
+    steps: { dense: snapshot.denseSteps, sparse: sampled?.steps ?? [] },
+    sampled:
+      sampled && clips ? { ...sampled, dense: clips.slice(0, half), sparse: clips.slice(half) } : undefined,
+    sampledWith: snapshot.sampledWith ?? undefined,
+    ran,
+    saved: run,
+  };
+}

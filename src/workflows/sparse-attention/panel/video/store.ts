@@ -1,0 +1,238 @@
+// The state machine of the video transformer's page: weights, training, sampling. It talks to the session through a client
+// and knows neither React nor the GPU. Results survive a failure, a cancel and a dead worker.
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { TesseraError, toRecord } from "../../../../base/errors";
+import type { CallOptions, Client } from "../../../../rpc/client";
+import type { VideoSettings } from "../../protocol-video-page";
+import type { VideoEvents, VideoService } from "../../protocol-video-session";
+import type { VideoKeeper, VideoKeeping } from "./keep";
+import {
+  NO_VIDEO,
+  restoredVideo,
+  type VideoJob,
+  type VideoState,
+  type VideoViewId,
+  videoSnapshot,
+} from "./state";
+
+export type VideoClient = Pick<Client<VideoService, VideoEvents>, "call" | "pause" | "resume" | "terminate">;
+
+export interface VideoLab {
+  state: StoreApi<VideoState>;
+  show(view: VideoViewId): void;
+  /** Reads a file of weights; what is wrong with it is kept in `weights`, and the weights before stay in use. */
+  loadWeights(file: Blob, name: string): Promise<void>;
+  /** Asks for sizes and cost; the latest of several answers counts. */
+  inspect(settings: VideoSettings): Promise<void>;
+  /** From fresh weights. */
+  train(settings: VideoSettings): Promise<void>;
+  /** From the state that is there, to the number of steps of the form. */
+  goOn(settings: VideoSettings): Promise<void>;
+  sample(settings: VideoSettings): Promise<void>;
+  cancel(): void;
+  pause(): Promise<void>;
+  resume(): void;
+  reopen(id: string): Promise<void>;
+  close(): void;
+}
+
+type Options = CallOptions<VideoEvents>;
+type VideoEvent = Parameters<NonNullable<Options["onEvent"]>>[0];
+const ACTIVE: readonly VideoJob["state"][] = ["running", "pausing", "paused", "cancelling"];
+export const isVideoBusy = (job: VideoJob): boolean => ACTIVE.includes(job.state);
+
+/** Makes the store; without a keeper runs are not stored. */
+export function createVideoLab(client: VideoClient, keeper?: VideoKeeper): VideoLab {
+  const state = createStore<VideoState>(() => NO_VIDEO);
+  const { getState: get, setState: set } = state;
+  let abort: AbortController | undefined;
+  let inspections = 0;
+  let keeping: VideoKeeping | undefined;
+  /** False while the worker does not hold the weights that the page shows. */
+  let isHeld = false;
+
+  const failed = (thrown: unknown): void => {
+    const { code } = toRecord(thrown);
+    if (code === "worker-died") isHeld = false;
+    const { device } = get();
+    if (code === "device-lost" && device) set({ device: { ...device, isLost: true } });
+  };
+  const keep = (work: (kept: VideoKeeping) => Promise<void>): void => {
+    if (keeping) void work(keeping).catch((error: unknown) => set({ keepError: error }));
+  };
+  /** Gives the worker the weights again, where a new worker has not got them. */
+  const holdWeights = async (): Promise<void> => {
+    const { file, weights } = get();
+    if (isHeld) return;
+    if (!file || !weights.value)
+      throw new TesseraError("no-weights", "There are no weights: train some, or drop a file of them.");
+    await client.call("loadWeights", { blob: file, name: weights.value.name });
+    isHeld = true;
+  };
+
+  const take = (event: VideoEvent, settings: VideoSettings): void => {
+    switch (event.name) {
+      case "device":
+        set({ device: event.data });
+        break;
+      case "metrics": {
+        const row = event.data;
+        set((now) => ({ metrics: [...now.metrics.filter((m) => m.step < row.step), row] }));
+        keep((kept) => kept.metrics(row));
+        break;
+      }
+      case "state": {
+        const { steps, bytes } = event.data;
+        const file = new Blob([bytes]);
+        set({ training: { steps, file, settings } });
+        keep((kept) => kept.training(file));
+        break;
+      }
+      case "weights": {
+        const { info, bytes } = event.data;
+        const file = new Blob([bytes]);
+        isHeld = true;
+        set({ weights: { state: "ready", value: info }, file });
+        keep((kept) => kept.weights(file));
+        break;
+      }
+      case "step": {
+        const { run, report } = event.data;
+        set((now) => ({ steps: { ...now.steps, [run]: [...now.steps[run], report] } }));
+        break;
+      }
+      case "preview": {
+        const preview = event.data;
+        set((now) => ({ live: { ...now.live, [preview.run]: preview } }));
+        break;
+      }
+    }
+  };
+
+  /** Runs one long job; the store's `job` tells of it, and what it threw stays there. */
+  const run = async (
+    kind: VideoJob["kind"],
+    settings: VideoSettings,
+    work: (options: Options) => Promise<void>,
+  ): Promise<void> => {
+    if (isVideoBusy(get().job)) return;
+    const own = new AbortController();
+    abort = own;
+    const view = kind === "train" ? "training" : "clips";
+    set((now) => ({ job: { kind, state: "running" }, view, ran: { ...now.ran, [kind]: settings } }));
+    const options: Options = {
+      signal: own.signal,
+      onEvent: (event) => take(event, settings),
+      onProgress(progress) {
+        if (abort === own && isVideoBusy(get().job)) set((now) => ({ job: { ...now.job, progress } }));
+      },
+    };
+    try {
+      await work(options);
+      set({ job: { kind, state: "done" } });
+    } catch (error) {
+      failed(error);
+      const isCancelled = own.signal.aborted || toRecord(error).code === "cancelled";
+      set({ job: isCancelled ? { kind, state: "cancelled" } : { kind, state: "failed", error } });
+    }
+    // A pause that came after the last gate must not hold the next job.
+    client.resume();
+    const { job, device } = get();
+    const snapshot = videoSnapshot(get());
+    keep((kept) => kept.finish(job, snapshot, device?.name ?? ""));
+  };
+
+  const trainFrom = (settings: VideoSettings, from: Blob | null, options: Options): Promise<void> =>
+    client.call("train", { settings, state: from }, options).then((trained) => {
+      set({ trained, device: trained.device });
+    });
+
+  return {
+    state,
+    show: (view) => set({ view }),
+    async loadWeights(file, name) {
+      const before = get().weights.value;
+      set({ weights: { state: "waiting", value: before } });
+      try {
+        const value = await client.call("loadWeights", { blob: file, name });
+        isHeld = true;
+        keeping = undefined;
+        // What was trained and sampled before belongs to other weights.
+        set({ ...NO_VIDEO, device: get().device, weights: { state: "ready", value }, file });
+      } catch (error) {
+        failed(error);
+        set({ weights: { state: "failed", value: before, error } });
+      }
+    },
+    async inspect(settings) {
+      const mine = ++inspections;
+      set({ inspection: { state: "waiting", value: get().inspection.value } });
+      try {
+        const value = await client.call("inspect", { settings });
+        if (mine === inspections) set({ inspection: { state: "ready", value } });
+      } catch (error) {
+        failed(error);
+        if (mine === inspections) set({ inspection: { state: "failed", error } });
+      }
+    },
+    train: (settings) =>
+      run("train", settings, (options) => {
+        const { device, job, view, inspection } = get();
+        set({ ...NO_VIDEO, device, job, view, inspection, ran: { train: settings } });
+        isHeld = false;
+        keeping = keeper?.begin(settings, `Video ${settings.modelSize}, ${settings.trainSteps} steps`);
+        return trainFrom(settings, null, options);
+      }),
+    goOn: (settings) =>
+      run("train", settings, (options) => {
+        set({ trained: undefined });
+        keep((kept) => kept.resume(get().device?.name ?? ""));
+        return trainFrom(settings, get().training?.file ?? null, options);
+      }),
+    sample: (settings) =>
+      run("sample", settings, async (options) => {
+        const { weights, file } = get();
+        set({ live: {}, steps: { dense: [], sparse: [] }, sampled: undefined, sampledWith: weights.value });
+        if (!keeping && keeper && file && weights.value) {
+          keeping = keeper.begin(settings, weights.value.name);
+          keep((kept) => kept.weights(file));
+        } else keep((kept) => kept.resume(get().device?.name ?? ""));
+        await holdWeights();
+        const sampled = await client.call("sample", { settings }, options);
+        set({ sampled, device: sampled.device, live: {} });
+        keep((kept) => kept.clips(sampled));
+      }),
+    cancel() {
+      if (!isVideoBusy(get().job)) return;
+      set((now) => ({ job: { ...now.job, state: "cancelling" } }));
+      abort?.abort();
+      client.resume();
+    },
+    async pause() {
+      if (get().job.state !== "running") return;
+      set((now) => ({ job: { ...now.job, state: "pausing" } }));
+      await client.pause();
+      if (get().job.state === "pausing") set((now) => ({ job: { ...now.job, state: "paused" } }));
+    },
+    resume() {
+      if (get().job.state !== "paused") return;
+      client.resume();
+      set((now) => ({ job: { ...now.job, state: "running" } }));
+    },
+    async reopen(id) {
+      if (!keeper) return;
+      isHeld = false;
+      set({ ...NO_VIDEO, weights: { state: "waiting" } });
+      try {
+        set(restoredVideo(await keeper.open(id)));
+        keeping = keeper.again(id);
+      } catch (error) {
+        set({ weights: { state: "failed", error } });
+      }
+    },
+    close() {
+      abort?.abort();
+      client.terminate("its page was closed");
+    },
+  };
+}
