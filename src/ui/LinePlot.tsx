@@ -5,7 +5,7 @@ import "uplot/dist/uPlot.min.css";
 import { formatNumber, formatTick } from "./format";
 import type { LineChartProps } from "./LineChart";
 import classes from "./LineChart.module.css";
-import { type Joined, nearestPoint } from "./line-data";
+import { divisibleRange, type Joined, nearestPoint } from "./line-data";
 import type { Palette } from "./palette";
 
 interface Props extends LineChartProps {
@@ -118,12 +118,20 @@ function plotOptions(props: Props, onCursor: () => void): uPlot.Options {
     distr: kind === "log" ? 3 : 1,
     ...(range && { range: () => range }),
   });
+  // uPlot's own padding of a y axis, on a range that it can divide.
+  const padded: Pick<uPlot.Scale, "range"> = {
+    range: (_, low, high) =>
+      low === null || high === null ? [null, null] : uPlot.rangeNum(...divisibleRange(low, high), 0.1, true),
+  };
   return {
     width: props.width,
     height: props.height ?? 260,
     padding: [8, 20, 0, 0],
     legend: { show: false },
-    scales: { x: scale(props.xScale, props.xRange), y: scale(props.yScale, props.yRange) },
+    scales: {
+      x: scale(props.xScale, props.xRange),
+      y: { ...(props.yScale === "log" ? {} : padded), ...scale(props.yScale, props.yRange) },
+    },
     axes: [
       { ...axis(props.xLabel, props.xScale, props.formatX), size: 28 },
       {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { barLayout } from "./bar-layout";
 import { cellAt, heatLayout, indexTicks, maskEdges, shrinkMask, shrinkMax } from "./heatmap-geometry";
-import { joinSeries, nearestPoint } from "./line-data";
+import { divisibleRange, joinSeries, nearestPoint } from "./line-data";
 import { compareCells, sortRows, tableCsv } from "./table-sort";
 
 describe("line series", () => {
@@ -29,6 +29,11 @@ describe("line series", () => {
     expect(nearestPoint(x, [1, undefined, undefined, 4], 2)).toBe(0);
     expect(nearestPoint(x, [1, undefined, 3, 4], 1)).toBe(2);
     expect(nearestPoint(x, [null, undefined, undefined, undefined], 1)).toBeUndefined();
+  });
+  test("a range that is too narrow to divide counts as one value", () => {
+    expect(divisibleRange(0.999999998, 1)).toEqual([0.999999998, 0.999999998]);
+    expect(divisibleRange(0.99999, 1)).toEqual([0.99999, 1]);
+    expect(divisibleRange(-1e-20, 2e-20)).toEqual([-1e-20, 2e-20]);
   });
 });
 

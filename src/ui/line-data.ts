@@ -61,3 +61,11 @@ export function nearestPoint(
   if (right >= x.length) return left;
   return Math.abs(x[at] - x[left]) <= Math.abs(x[right] - x[at]) ? left : right;
 }
+
+/** Share of a value below which uPlot 1.6 pads a range to nothing, and then never ends to look for its ticks. */
+const NARROW = 3e-6;
+
+/** The range of values as uPlot can divide it: one that is too narrow for that counts as a single value. */
+export function divisibleRange(low: number, high: number): [number, number] {
+  return high - low > NARROW * Math.max(Math.abs(low), Math.abs(high)) ? [low, high] : [low, low];
+}

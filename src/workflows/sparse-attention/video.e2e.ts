@@ -1,0 +1,192 @@
+// The video transformer through the real page: a few steps of training, one clip by both samplers, the figures that the
+// session reported, a cancel on the way, weights out and in again, and the stored run.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect } from "vitest";
+import { type App, runWords, test } from "../../../e2e/app";
+import { layoutFaults, pageFaults } from "../../../e2e/page-checks";
+import { encodeSafetensors } from "../../formats/safetensors";
+import { bytesSource } from "../../formats/source";
+import { initialValues } from "../../nn/init";
+import { formatNumber, formatPercent } from "../../ui/format";
+import { modelSpecs } from "./engine/video/model";
+import { encodeWeights, readWeights } from "./engine/video/weights";
+import type { VideoComparison } from "./protocol-video";
+
+const folder = mkdtempSync(join(tmpdir(), "tessera-video-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** One block of 32 wide tokens: seconds on a software adapter. */
+const TINY = {
+  part: "video",
+  trainSteps: "3",
+  // So high that three steps open the gates of attention: the two clips must differ.
+  trainLearningRate: "0.1",
+  clipSteps: "4",
+  sparseDenseSteps: "1",
+  sparseSearches: "2",
+  sparseSparsity: "0.5",
+  modelFrames: "8",
+  modelHeight: "16",
+  modelWidth: "16",
+  modelDim: "32",
+  modelLayers: "1",
+  modelHeads: "2",
+};
+const hash = (more: Record<string, string> = {}): string =>
+  `#/w/sparse-attention?${new URLSearchParams({ ...TINY, ...more })}`;
+
+const button = (app: App, name: string) => app.page.getByRole("button", { name, exact: true });
+
+async function open(app: App, tab: string): Promise<void> {
+  await app.page.getByRole("tab", { name: tab, exact: true }).click();
+  await app.idle();
+}
+
+/** Saves an item of the export menu and gives its path. */
+async function saved(app: App, item: RegExp): Promise<string> {
+  await button(app, "Export").click();
+  const download = app.page.waitForEvent("download");
+  await app.page.getByRole("menuitem", { name: item }).click();
+  const file = await download;
+  const path = join(folder, file.suggestedFilename());
+  await file.saveAs(path);
+  await app.idle();
+  return path;
+}
+
+/** Colours that a canvas shows now, as text, each once. */
+function colours(app: App, name: string): Promise<string[]> {
+  return app.page.getByRole("img", { name, exact: true }).evaluate((element) => {
+    const canvas = element as HTMLCanvasElement;
+    const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+    const seen = new Set<string>();
+    for (let i = 0; i < data.length; i += 4) seen.add(data.slice(i, i + 4).join());
+    return [...seen];
+  });
+}
+
+/** The full value behind a figure, which its accessible name has. */
+async function figure(app: App, label: string): Promise<number> {
+  const names = await app.page
+    .locator(`button[aria-label^="${label}: "]`)
+    .evaluateAll((found) => found.map((one) => one.getAttribute("aria-label") ?? ""));
+  const values = names.map((name) => Number.parseFloat(name.slice(label.length + 2)));
+  const figures = values.filter((value) => !Number.isNaN(value));
+  expect(figures, names.join()).toHaveLength(1);
+  return figures[0];
+}
+
+test("trains, samples both clips, shows what the session reported, stores and opens it again", async ({
+  visit,
+}) => {
+  const app = await visit(hash());
+  expect(await button(app, "Sample").isDisabled()).toBe(true);
+  await button(app, "Train").click();
+  await app.idle();
+  expect(await runWords(app)).toMatch(/^Done in .+ 3 steps, loss [\d.]+, validation loss [\d.]+$/);
+
+  const weights = await saved(app, /^Weights/);
+  const read = await readWeights(bytesSource(new Uint8Array(readFileSync(weights)), "w"));
+  expect(read).toMatchObject({
+    config: { frames: 8, height: 16, width: 16, dim: 32, layers: 1, heads: 2 },
+    origin: { steps: 3, seed: 0 },
+  });
+  const csv = readFileSync(await saved(app, /^Metrics/), "utf8");
+  const lines = csv.trim().split("\r\n");
+  expect(lines.map((line) => line.split(",")[0])).toEqual(["step", "1", "2", "3"]);
+  expect(await figure(app, "Loss")).toBe(Number(lines[3].split(",")[1]));
+
+  await button(app, "Sample").click();
+  await app.idle();
+  const report = JSON.parse(readFileSync(await saved(app, /^Report/), "utf8")) as {
+    sampled: { comparison: VideoComparison };
+  };
+  const { meanPsnr, meanSsim, kept, speedup } = report.sampled.comparison;
+  const words = `PSNR ${formatNumber(meanPsnr!)} dB, SSIM ${formatNumber(meanSsim)}, speed-up ${formatNumber(speedup)}×`;
+  expect(await runWords(app)).toContain(words);
+  expect(await figure(app, "Mean PSNR")).toBe(meanPsnr);
+  expect(await figure(app, "Mean SSIM")).toBe(meanSsim);
+  await app.page.getByText("These weights are barely trained").waitFor();
+  for (const name of ["Dense clip", "Sparse clip"]) {
+    const seen = await colours(app, name);
+    expect(seen.length, name).toBeGreaterThan(20);
+    expect(
+      seen.every((colour) => colour.endsWith(",255")),
+      name,
+    ).toBe(true);
+  }
+  expect(meanPsnr).toBeLessThan(60);
+  expect((await colours(app, "Difference clip")).length).toBeGreaterThan(20);
+
+  for (const tab of ["Training", "Clips", "Schedule", "Time", "The paper"]) {
+    await open(app, tab);
+    expect(await app.page.getByRole("alert").allTextContents(), tab).toEqual([]);
+    expect(await pageFaults(app.page), tab).toEqual([]);
+    await app.page.setViewportSize({ width: 390, height: 844 });
+    await app.idle();
+    // Charts follow a change of width by an observer, which may come after the frames that idle waits for.
+    await expect.poll(() => layoutFaults(app.page), { message: `${tab} on a phone` }).toEqual([]);
+    await app.page.setViewportSize({ width: 1440, height: 900 });
+  }
+  await open(app, "Schedule");
+  expect(
+    await app.page.getByRole("list", { name: "Steps of the sparse sampler" }).getByRole("listitem").count(),
+  ).toBe(4);
+  await app.page.getByText(formatPercent(kept!), { exact: true }).first().waitFor();
+  await app.page
+    .getByText(formatPercent(1 - kept!), { exact: true })
+    .first()
+    .waitFor();
+
+  await app.go("#/runs");
+  await app.follow(app.page.getByRole("link", { name: "Video XXS, 3 steps", exact: true }));
+  await app.page.getByText("Stored run: Video XXS, 3 steps").waitFor();
+  await open(app, "Clips");
+  expect(await figure(app, "Mean PSNR")).toBe(meanPsnr);
+  expect((await colours(app, "Sparse clip")).length).toBeGreaterThan(20);
+});
+
+test("weights come back in, wrong ones are refused in words, a cancel ends sampling and keeps what was drawn", async ({
+  visit,
+}) => {
+  const weights = join(folder, "fresh.safetensors");
+  const config = { frames: 8, height: 16, width: 16, dim: 32, layers: 1, heads: 2 };
+  const values = new Map(
+    Object.entries(modelSpecs(config)).map(([name, { shape, init }], i) => [
+      name,
+      { shape, data: initialValues(init, shape, 1, i) },
+    ]),
+  );
+  const origin = { steps: 1, seed: 1, loss: 1, validationLoss: 1, settings: {} };
+  writeFileSync(weights, encodeWeights({ config, values, origin }, "F16"));
+
+  const app = await visit(hash());
+  const wrong = join(folder, "wrong.safetensors");
+  writeFileSync(wrong, encodeSafetensors([], {}));
+  const input = app.page.locator("input[type=file]");
+  await input.setInputFiles(wrong);
+  await app.page.getByText("Weights of tessera-video-transformer-1 are needed").waitFor();
+  await app.idle();
+  expect(await button(app, "Sample").isDisabled()).toBe(true);
+  await input.setInputFiles(weights);
+  await app.page.getByText(/^1 step, loss /).waitFor();
+  await app.idle();
+
+  await app.go(hash({ clipSteps: "1000" }));
+  await button(app, "Sample").click();
+  await app.page
+    .getByText(/^After step \d+ of 1000: still part noise$/)
+    .first()
+    .waitFor();
+  await button(app, "Cancel").click();
+  await app.idle();
+  expect(await runWords(app)).toBe("Cancelled; what was computed is kept");
+  expect(await app.page.getByText(/^Stopped after step \d+ of 1000: still part noise$/).count()).toBe(2);
+  expect((await colours(app, "Dense clip")).length).toBeGreaterThan(20);
+
+  await app.go(hash({ sparseSearches: "9" }));
+  await app.page.getByText("searches: steps count from 1 to 4, got 9").waitFor();
+  expect(await button(app, "Train").isDisabled()).toBe(true);
+});
