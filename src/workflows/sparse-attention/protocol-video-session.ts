@@ -5,7 +5,7 @@ import type { DeviceInfo } from "./protocol";
 import type { RunTimes, StepReport, VideoComparison, VideoConfig } from "./protocol-video";
 import type { VideoSettings } from "./protocol-video-page";
 
-/** One line of metrics of training: the loss is the mean since the line before, the rest of the last step. */
+/** One line of metrics of training; pace and rate are those of all steps since the report before. */
 export interface VideoMetrics {
   /** Steps done. */
   step: number;
@@ -94,7 +94,8 @@ export interface TrainedVideo {
 /** Events arrive in order and before the result, and outlive a failed call. */
 export interface VideoEvents {
   device: DeviceInfo;
-  metrics: VideoMetrics;
+  /** A line for each step since the event before. */
+  metrics: VideoMetrics[];
   /** Weights as safetensors: at the end, and of the last step when training was stopped. */
   weights: { info: WeightsInfo; bytes: Uint8Array<ArrayBuffer> };
   /** A state to go on from: now and then, at the end, and when training was stopped. */

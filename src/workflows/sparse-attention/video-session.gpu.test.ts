@@ -90,7 +90,11 @@ test("without weights nothing is sampled, and what is asked for is told before i
 test("training gives the command's weights, sampling the quality of the clips that it shows", async () => {
   const { context, events } = contextOf();
   const trained = await session.train({ settings, state: null }, context);
-  expect(of(events, "metrics").map((m) => m.step)).toEqual(trained.device.software ? [1, 2, 3, 4] : [4]);
+  expect(
+    of(events, "metrics")
+      .flat()
+      .map((m) => m.step),
+  ).toEqual([1, 2, 3, 4]);
   const [{ info, bytes }] = of(events, "weights");
   expect(info).toEqual(trained.weights);
   expect(info).toMatchObject({ tokens: 128, origin: { steps: 4, seed: 0 } });
@@ -149,13 +153,13 @@ test("a stopped training keeps the weights of its last step, and goes on to the 
   });
   const [{ info }] = of(first.events, "weights");
   const [state] = of(first.events, "state");
-  expect(state.steps).toBe(of(first.events, "metrics")[0].step);
+  expect(state.steps).toBe(of(first.events, "metrics")[0].length);
   expect(info.origin).toMatchObject({ steps: state.steps, stopped: true, validationLoss: null });
   // The stopped weights are the ones that are sampled.
   expect((await session.sample({ settings }, contextOf().context)).dense.length).toBe(8 * 16 * 16 * 3);
 
   const part: ReturnType<typeof contextOf> = contextOf((event) => {
-    if (event.name === "metrics" && event.data.step < settings.trainSteps) part.abort.abort();
+    if (event.name === "metrics" && event.data[0].step < settings.trainSteps) part.abort.abort();
   });
   const cut = session.train({ settings, state: null }, part.context).catch(() => undefined);
   await cut;

@@ -28,7 +28,7 @@ import { deviceInfo } from "../device-info";
 import { forwardCost, videoTokenCount } from "./cost";
 import { inspectVideo, type Rates } from "./inspect";
 import { clipAccount, runClip } from "./run";
-import { configOf, metricsOf, trainWeights } from "./training";
+import { configOf, metricsOf, stepRows, trainWeights } from "./training";
 import { encodeWeights, readWeights, stateValues, type VideoWeights } from "./weights";
 
 interface Memory {
@@ -122,7 +122,7 @@ async function trainAndKeep(
     const { weights, account } = await trainWeights(gpu, request, quiet(context), (report) => {
       line = metricsOf(report);
       memory.rates.train = report.flops;
-      context.emit("metrics", line);
+      context.emit("metrics", stepRows(report));
     });
     const { resumedAt, seconds, stepsPerSecond, peakBytes, cost } = account;
     const info = await keep(weights);

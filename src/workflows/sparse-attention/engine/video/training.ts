@@ -38,6 +38,13 @@ export function metricsOf({ steps, stepsPerSecond, flops }: TrainReport): VideoM
   return { step: step + 1, loss, gradientNorm, learningRate, stepsPerSecond, gflops: flops / 1e9 };
 }
 
+/** A line for each step, with the pace of all of them. */
+export function stepRows({ steps, stepsPerSecond, flops }: TrainReport): VideoMetrics[] {
+  return steps.map(({ step, loss, gradientNorm, learningRate }) => {
+    return { step: step + 1, loss, gradientNorm, learningRate, stepsPerSecond, gflops: flops / 1e9 };
+  });
+}
+
 export interface TrainedWeights {
   weights: Omit<VideoWeights, "id">;
   account: Omit<Trained, "values" | "losses"> & { stepsPerSecond: number };

@@ -16,7 +16,7 @@ const BINARY = "application/octet-stream";
 
 /** One run that is being stored. All methods may throw what the storage throws. */
 export interface VideoKeeping {
-  metrics(row: VideoMetrics): Promise<void>;
+  metrics(rows: readonly VideoMetrics[]): Promise<void>;
   weights(file: Blob): Promise<void>;
   training(file: Blob): Promise<void>;
   clips(video: SampledVideo): Promise<void>;
@@ -50,7 +50,13 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
         store.writeArtefact(own, name, new Uint8Array(await file.arrayBuffer()), type),
       );
     return {
-      metrics: (row) => inTurn((store, own) => store.appendMetrics(own, [{ ...row }])),
+      metrics: (rows) =>
+        inTurn((store, own) =>
+          store.appendMetrics(
+            own,
+            rows.map((row) => ({ ...row })),
+          ),
+        ),
       weights: (file) => write(WEIGHTS, file, BINARY),
       training: (file) => write(TRAINING, file, BINARY),
       clips: ({ dense, sparse }) => write(CLIPS, new Blob([dense, sparse]), BINARY),

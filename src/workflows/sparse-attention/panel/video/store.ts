@@ -76,9 +76,10 @@ export function createVideoLab(client: VideoClient, keeper?: VideoKeeper): Video
         set({ device: event.data });
         break;
       case "metrics": {
-        const row = event.data;
-        set((now) => ({ metrics: [...now.metrics.filter((m) => m.step < row.step), row] }));
-        keep((kept) => kept.metrics(row));
+        const rows = event.data;
+        // Going on from a state does the steps after it again.
+        set((now) => ({ metrics: [...now.metrics.filter((m) => m.step < rows[0].step), ...rows] }));
+        keep((kept) => kept.metrics(rows));
         break;
       }
       case "state": {
@@ -177,9 +178,9 @@ export function createVideoLab(client: VideoClient, keeper?: VideoKeeper): Video
     },
     train: (settings) =>
       run("train", settings, (options) => {
-        const { device, job, view, inspection } = get();
-        set({ ...NO_VIDEO, device, job, view, inspection, ran: { train: settings } });
-        isHeld = false;
+        // The weights that were there stay in use until the new ones come.
+        const { device, job, view, inspection, weights, file } = get();
+        set({ ...NO_VIDEO, device, job, view, inspection, weights, file, ran: { train: settings } });
         keeping = keeper?.begin(settings, `Video ${settings.modelSize}, ${settings.trainSteps} steps`);
         return trainFrom(settings, null, options);
       }),

@@ -1,6 +1,7 @@
 // What weights, steps and clips are, in words, and the series of the charts. It formats; every number comes from the session.
 import { formatNumber, formatPercent } from "../../../../ui/format";
 import type { LineSeries } from "../../../../ui/LineChart";
+import { fieldLabel } from "../../../../ui/params-form";
 import type { Phase, StepReport } from "../../protocol-video";
 import { type VideoSettings, videoParams } from "../../protocol-video-page";
 import type { VideoMetrics, WeightsInfo } from "../../protocol-video-session";
@@ -117,7 +118,7 @@ export function changedVideoSettings(
   const names = Object.keys(videoParams) as (keyof VideoSettings)[];
   return names
     .filter((name) => PARTS[kind].some((part) => name.startsWith(part)) && ran[name] !== now[name])
-    .map((name) => videoParams[name].label ?? name);
+    .map((name) => fieldLabel(name, videoParams[name]));
 }
 
 export const share = (value: number | null): string | null => (value === null ? null : formatPercent(value));

@@ -47,7 +47,7 @@ export function TrainingView({ state }: VideoViewProps) {
       >
         <StatRow>
           <Stat label="Steps done" value={last.step} hint={`Of ${ran.train?.trainSteps ?? last.step}.`} />
-          <Stat label="Loss" value={last.loss} hint="Mean since the point before." />
+          <Stat label="Loss" value={last.loss} hint="Of the last step." />
           <Stat
             label="Validation loss"
             value={origin?.validationLoss ?? null}

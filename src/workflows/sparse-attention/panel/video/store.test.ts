@@ -1,0 +1,156 @@
+// The state machine of the video page with a session that the test drives: what stays after a cancel, a failure, a dead worker.
+import { expect, test } from "vitest";
+import { TesseraError } from "../../../../base/errors";
+import { defaults } from "../../../../base/params";
+import { videoParams } from "../../protocol-video-page";
+import type { VideoMetrics, WeightsInfo } from "../../protocol-video-session";
+import { DEVICE, fakeClient, type OpenCall, settle } from "../testing";
+import { createVideoLab, type VideoClient } from "./store";
+import { changedVideoSettings, isBarelyTrained, smoothed, stepRow, trainingWords } from "./words";
+
+const settings = { ...defaults(videoParams), trainSteps: 4 };
+const info: WeightsInfo = {
+  id: "1",
+  name: "w.safetensors",
+  config: { frames: 8, height: 16, width: 16, dim: 32, layers: 1, heads: 2 },
+  tokens: 128,
+  parameters: 10,
+  bytes: 40,
+  origin: { steps: 2, seed: 0, loss: 1.5, validationLoss: null, stopped: true },
+};
+const row = (step: number, loss = 1): VideoMetrics => ({
+  step,
+  loss,
+  gradientNorm: 1,
+  learningRate: 1e-3,
+  stepsPerSecond: 2,
+  gflops: 1,
+});
+
+function start() {
+  const fake = fakeClient();
+  const lab = createVideoLab(fake.client as unknown as VideoClient);
+  const next = (method: string) =>
+    fake.next(method as OpenCall["method"]) as Omit<OpenCall, "emit"> & {
+      emit(name: string, data: unknown): void;
+    };
+  return { fake, lab, next, get: lab.state.getState };
+}
+
+test("a training that is cancelled keeps its curve, its weights and a state to go on from", async () => {
+  const { lab, next, get } = start();
+  const done = lab.train(settings);
+  const call = next("train");
+  expect(call.request).toEqual({ settings, state: null });
+  call.emit("device", DEVICE);
+  call.emit("metrics", [row(1), row(2)]);
+  lab.cancel();
+  expect(get().job.state).toBe("cancelling");
+  expect(call.options.signal?.aborted).toBe(true);
+  call.emit("state", { steps: 2, bytes: new Uint8Array(4) });
+  call.emit("weights", { info, bytes: new Uint8Array(8) });
+  await call.fail(new TesseraError("cancelled", "Cancelled."));
+  await done;
+  expect(get()).toMatchObject({ job: { kind: "train", state: "cancelled" }, weights: { value: info } });
+  expect(get().metrics.map((m) => m.step)).toEqual([1, 2]);
+  expect([get().file?.size, get().training?.steps]).toEqual([8, 2]);
+
+  const on = lab.goOn(settings);
+  const second = next("train");
+  expect((second.request as { state: Blob }).state).toBe(get().training?.file);
+  second.emit("metrics", [row(2, 9), row(3), row(4)]);
+  await second.answer({ weights: info, device: DEVICE });
+  await on;
+  expect(get().metrics.map((m) => m.loss)).toEqual([1, 9, 1, 1]);
+  expect(get().job.state).toBe("done");
+});
+
+test("a worker that died is given the weights again before it samples", async () => {
+  const { lab, next, get } = start();
+  const loading = lab.loadWeights(new Blob(["abc"]), "w.safetensors");
+  await next("loadWeights").answer(info);
+  await loading;
+  const first = lab.sample(settings);
+  await settle();
+  const call = next("sample");
+  const preview = { run: "dense", step: 1, of: 10, size: info.config, clip: new Float32Array(3) };
+  call.emit("preview", preview);
+  await call.fail(new TesseraError("worker-died", "It died."));
+  await first;
+  expect(get()).toMatchObject({ job: { state: "failed" }, live: { dense: preview }, sampledWith: info });
+
+  const again = lab.sample(settings);
+  const load = next("loadWeights");
+  expect(load.request).toEqual({ blob: get().file, name: "w.safetensors" });
+  await load.answer(info);
+  await next("sample").answer({ steps: [], device: DEVICE });
+  await again;
+  expect(get().job.state).toBe("done");
+  expect(get().live).toEqual({});
+});
+
+test("a file that is refused leaves the weights before in use", async () => {
+  const { lab, next, get } = start();
+  const good = lab.loadWeights(new Blob(["abc"]), "w.safetensors");
+  await next("loadWeights").answer(info);
+  await good;
+  const bad = lab.loadWeights(new Blob(["x"]), "x.safetensors");
+  await next("loadWeights").fail(new TesseraError("weights", "Not weights."));
+  await bad;
+  expect(get().weights).toMatchObject({ state: "failed", value: info });
+  expect(get().file?.size).toBe(3);
+});
+
+test("a pause holds, and goes on", async () => {
+  const { fake, lab, next, get } = start();
+  const done = lab.train(settings);
+  const pausing = lab.pause();
+  expect(get().job.state).toBe("pausing");
+  await fake.held();
+  await pausing;
+  expect(get().job.state).toBe("paused");
+  lab.resume();
+  expect(get().job.state).toBe("running");
+  await next("train").answer({ weights: info, device: DEVICE });
+  await done;
+});
+
+test("words: how weights were trained, what changed, the smoothed curve, means over layers", () => {
+  expect(trainingWords(info)).toBe("2 steps, loss 1.50, stopped before its end, weights of the last step");
+  expect(isBarelyTrained(info)).toBe(true);
+  expect(isBarelyTrained({ ...info, origin: { ...info.origin!, steps: 2000 } })).toBe(false);
+  const now = { ...settings, trainSteps: 5, clipSteps: 7 };
+  expect(changedVideoSettings("train", settings, now)).toEqual(["Train steps"]);
+  expect(changedVideoSettings("sample", settings, now)).toEqual(["Clip steps"]);
+  // By hand: 2; (0.5·2 + 4)/(1.5); (0.25·2 + 0.5·4 + 8)/1.75.
+  expect(smoothed([2, 4, 8], 0.5)).toEqual([2, 5 / 1.5, 10.5 / 1.75]);
+  const layer = {
+    ms: {},
+    kept: 0.25,
+    uniformRecall: null,
+    tiers: null,
+    maskRecall: null,
+    maskOverlap: null,
+    recallGauge: [0.5, 0.7],
+    truth: {
+      recall: [0.4, 0.6],
+      bestRecall: [0.5, 0.9],
+      overlap: 0.8,
+      driftMean: 0.1,
+      driftDeviation: 0.2,
+      outputError: 0.3,
+    },
+  };
+  const other = { ...layer, kept: 0.75, recallGauge: [0.9, 0.9], truth: null };
+  const found = stepRow({
+    step: 3,
+    t: 0.2,
+    output: "sparse",
+    search: "none",
+    ms: 5,
+    layers: [layer, other],
+  });
+  expect(found).toMatchObject({ kind: "sparse", kept: 0.5, recall: 0.5, bestRecall: 0.7, drift: 0.1 });
+  expect(found.gauge).toBeCloseTo(0.75, 12);
+  expect(found.overlap).toBeNull();
+});
