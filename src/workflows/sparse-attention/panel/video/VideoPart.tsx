@@ -137,6 +137,6 @@ function summaryWords({ job, trained, sampled, metrics }: VideoState): string | 
   }
   const found = sampled?.comparison;
   if (!found) return undefined;
-  const psnr = found.meanPsnr === null ? "all frames equal" : `PSNR ${formatNumber(found.meanPsnr)} dB`;
+  const psnr = found.meanPsnr === null ? "All frames equal" : `PSNR ${formatNumber(found.meanPsnr)} dB`;
   return `${psnr}, SSIM ${formatNumber(found.meanSsim)}, speed-up ${formatNumber(found.speedup)}×`;
 }

@@ -83,7 +83,7 @@ function QualityCards({ comparison, note }: { comparison: VideoComparison; note:
         <StatRow>
           <Stat
             label="Mean PSNR"
-            value={meanPsnr}
+            value={meanPsnr ?? "∞"}
             unit="dB"
             hint={
               meanPsnr === null
@@ -112,7 +112,7 @@ function QualityCards({ comparison, note }: { comparison: VideoComparison; note:
           title="PSNR of each frame"
           xLabel="frame"
           yLabel="decibels"
-          series={[{ name: "PSNR, sparse against dense", x, y: psnr, points: true }]}
+          series={meanPsnr === null ? [] : [{ name: "PSNR, sparse against dense", x, y: psnr, points: true }]}
           height={220}
           formatX={wholeTick}
           empty="Every frame of both clips is equal: PSNR is infinite."
@@ -124,6 +124,7 @@ function QualityCards({ comparison, note }: { comparison: VideoComparison; note:
           xLabel="frame"
           yLabel="SSIM"
           series={[{ name: "SSIM, sparse against dense", x, y: ssim, points: true }]}
+          yRange={[Math.floor(Math.min(...ssim) * 10 - 1) / 10, 1]}
           height={220}
           formatX={wholeTick}
         />
