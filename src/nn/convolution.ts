@@ -1,6 +1,7 @@
 // Convolution layers over pictures [B, H, W, C], named as PyTorch's nn.Conv2d and nn.ConvTranspose2d and started as they
 // are. Weights hold PyTorch's values with the channels of its second axis moved to the end: [out, height, width, in], for the
 // transpose [in, height, width, out].
+import { activeTape } from "../autograd/active";
 import { broadcastTo } from "../ops/broadcast-to";
 import * as conv from "../ops/conv2d";
 import type { Pair } from "../ops/conv2d-plan";
@@ -50,24 +51,27 @@ export const convTranspose2dSpecs = (
   options: ConvSpecOptions = {},
 ): ParameterSpecs => specs(name, [from, to], to, options);
 
-const biasOf = (p: Parameters, name: string): Tensor | undefined =>
-  p.specs[`${name}.bias`] ? p.at(`${name}.bias`) : undefined;
+/** Bias, where the layer has one, and whether to keep the value before the activation: only a tape asks for it. */
+const partsOf = (p: Parameters, name: string): Pick<conv.ConvOptions, "bias" | "keepsArgument"> => ({
+  bias: p.specs[`${name}.bias`] ? p.at(`${name}.bias`) : undefined,
+  keepsArgument: activeTape() !== undefined,
+});
 
-/** x f[B, H, W, in] → f[B, H', W', out] with H' = ⌊(H + 2·padding − height) / stride⌋ + 1. */
+/** act(conv(x) + bias): x f[B, H, W, in] → f[B, H', W', out] with H' = ⌊(H + 2·padding − height) / stride⌋ + 1. */
 export const conv2d = (
   p: Parameters,
   name: string,
   x: Tensor,
-  options: Omit<conv.ConvOptions, "bias"> = {},
-): Tensor => conv.conv2d(x, p.at(`${name}.weight`), { bias: biasOf(p, name), ...options });
+  options: Omit<conv.ConvOptions, "bias" | "keepsArgument"> = {},
+): Tensor => conv.conv2d(x, p.at(`${name}.weight`), { ...partsOf(p, name), ...options });
 
-/** x f[B, H, W, in] → f[B, H', W', out] with H' = (H − 1)·stride − 2·padding + height + outputPadding. */
+/** The same turned round: x f[B, H, W, in] → f[B, H', W', out] with H' = (H − 1)·stride − 2·padding + height + outputPadding. */
 export const convTranspose2d = (
   p: Parameters,
   name: string,
   x: Tensor,
-  options: Omit<conv.ConvTransposeOptions, "bias"> = {},
-): Tensor => conv.convTranspose2d(x, p.at(`${name}.weight`), { bias: biasOf(p, name), ...options });
+  options: Omit<conv.ConvTransposeOptions, "bias" | "keepsArgument"> = {},
+): Tensor => conv.convTranspose2d(x, p.at(`${name}.weight`), { ...partsOf(p, name), ...options });
 
 /** Every place `factor` times down and across (nearest neighbour): x f[B, H, W, C] → f[B, H·factor, W·factor, C]. */
 export function upsample2d(x: Tensor, factor = 2): Tensor {

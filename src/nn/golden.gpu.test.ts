@@ -234,7 +234,7 @@ test("twenty AdamW steps of a convolutional network are PyTorch's: strided, tran
     const y = upload(gpu, new Uint32Array(pictures), [pictures], "u32");
     return {
       loss() {
-        const fine = silu(conv2d(p, "first", x, { padding: 1 }));
+        const fine = conv2d(p, "first", x, { padding: 1, activation: "silu" });
         const coarse = silu(layerNorm(p, "norm", conv2d(p, "down", fine, { stride: 2, padding: 1 })));
         const up = convTranspose2d(p, "up", coarse, { stride: 2, padding: 1 });
         const resized = conv2d(p, "resized", upsample2d(coarse), { padding: 1 });

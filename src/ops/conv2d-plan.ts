@@ -4,23 +4,29 @@ import { assert, TesseraError } from "../base/errors";
 import { formatShape, type Shape } from "../tensor/shape";
 import { formatSpec, type Tensor, type TensorSpec } from "../tensor/tensor";
 import { chooseSplits, padded } from "./matmul-plan";
-import { launchTiles } from "./matmul-tiles";
+import { type Activation, launchTiles } from "./matmul-tiles";
 import { expectFloat, expectSameDtype, type LaunchContext } from "./op";
 import { lengthClass } from "./rows";
 
 /** Down and across. */
 export type Pair = readonly [number, number];
 
-export interface ConvAttrs {
+export interface Steps {
   stride: Pair;
   /** Zeros on each side of the picture. */
   padding: Pair;
+}
+export interface ConvAttrs extends Steps {
+  /** Of sum and bias. */
+  activation?: Activation;
+  /** Gives what goes into the activation as a second result, for the gradient, which else computes it again. */
+  keepsArgument?: boolean;
 }
 export interface ConvTransposeAttrs extends ConvAttrs {
   /** Rows and columns added at the end, below the stride: which of the sizes that a strided convolution shrinks to x. */
   outputPadding: Pair;
 }
-export interface ConvWeightsAttrs extends ConvAttrs {
+export interface ConvWeightsAttrs extends Steps {
   /** Height and width of the window. */
   kernel: Pair;
   /** Also gives the sums of dy over all places, the gradient of a bias. */
@@ -34,13 +40,17 @@ const WANTED_TILES = 128;
 /** Fewer inner blocks of four than this are not worth a part of their own. */
 const LEAST_PART = 64;
 
+/** Without an activation there is nothing to keep. */
+export const keepsArgument = ({ keepsArgument: keeps = false, activation = "none" }: ConvAttrs): boolean =>
+  keeps && activation !== "none";
+
 const fours = (n: number): number => Math.ceil(n / 4);
 
 /** @throws TesseraError `shape`, `dtype`, `arguments` unless x, the weight, the bias and the attributes go together. */
 export function expectConv(
   what: string,
   [x, weight, bias]: readonly TensorSpec[],
-  { stride, padding }: ConvAttrs,
+  { stride, padding }: Steps,
   transposed: boolean,
 ): void {
   expectFloat(x, `${what}: x`);
@@ -77,12 +87,7 @@ function expectSteps(what: string, stride: Pair, padding: Pair): void {
 }
 
 /** Height and width of a convolution's result. @throws TesseraError `shape` where the window does not fit. */
-export function convSize(
-  what: string,
-  picture: Shape,
-  kernel: Shape,
-  { stride, padding }: ConvAttrs,
-): number[] {
+export function convSize(what: string, picture: Shape, kernel: Shape, { stride, padding }: Steps): number[] {
   const size = picture.map((n, i) => Math.floor((n + 2 * padding[i] - kernel[i]) / stride[i]) + 1);
   if (size.some((n) => n < 1))
     throw new TesseraError(
@@ -139,12 +144,15 @@ export function expectConvWeights(
     );
 }
 
-/** Records y = conv(x, weight) + bias, or with `transposed` its transpose: places of y and x change roles. */
+/**
+ * Records y = act(conv(x, weight) + bias), or with `transposed` its transpose: places of y and x change roles. A second
+ * output takes what goes into the activation.
+ */
 export function launchConv<A>(
   context: LaunchContext<A>,
   [x, weight, bias]: readonly Tensor[],
-  y: Tensor,
-  { stride, padding }: ConvAttrs,
+  [y, kept]: readonly Tensor[],
+  { stride, padding, activation = "none" }: ConvAttrs,
   transposed: boolean,
 ): void {
   if (y.size === 0) return;
@@ -165,8 +173,8 @@ export function launchConv<A>(
   const b4 = b.row / 4;
   const pad = transposed ? [kernelY - 1 - padding[0], kernelX - 1 - padding[1]] : padding;
   launchTiles(context, {
-    operands: { a: a.tensor, b: b.tensor, bias, c: y },
-    activation: "none",
+    operands: { a: a.tensor, b: b.tensor, bias, c: y, extra: kept && { kind: "argument", tensor: kept } },
+    activation,
     scale: 1,
     tiles: { m, n, count: phases },
     result: { m: y.size / n, n, count: 1 },

@@ -1,7 +1,15 @@
 // The plainest float64 convolution, its transpose and its weight gradient: the oracle of the convolution kernels. All three
 // walk the same triples (place of the small picture, tap, place of the large picture) and differ in what they add where.
-import type { ConvAttrs, ConvTransposeAttrs, ConvWeightsAttrs } from "./conv2d-plan";
-import { convSize, transposeSize } from "./conv2d-plan";
+import {
+  type ConvAttrs,
+  type ConvTransposeAttrs,
+  type ConvWeightsAttrs,
+  convSize,
+  keepsArgument,
+  type Steps,
+  transposeSize,
+} from "./conv2d-plan";
+import { activation64 } from "./matmul-reference";
 import type { RefArray } from "./op";
 
 /** Calls `visit` with the flat indices (without channels) of every triple whose large place lies inside. */
@@ -10,7 +18,7 @@ function windows(
   small: readonly number[],
   large: readonly number[],
   kernel: readonly number[],
-  { stride, padding }: ConvAttrs,
+  { stride, padding }: Steps,
   visit: (smallPlace: number, tap: number, largePlace: number) => void,
 ): void {
   for (let b = 0; b < batch; b++)
@@ -28,8 +36,15 @@ function withBias(places: number, channels: number, bias: RefArray | undefined):
   return Float64Array.from({ length: places * channels }, (_, i) => bias?.data[i % channels] ?? 0);
 }
 
+/** The results of a record: activated values, and what went in where it is kept. */
+function results(shape: readonly number[], data: Float64Array, attrs: ConvAttrs): RefArray[] {
+  const { activation = "none" } = attrs;
+  const y = { shape, data: data.map((v) => activation64(activation, v)) };
+  return keepsArgument(attrs) ? [y, { shape, data }] : [y];
+}
+
 /** y[b, p, o] = bias[o] + Σ x[b, p·stride − padding + tap, c]·w[o, tap, c]. */
-export function convReference([x, w, bias]: readonly RefArray[], attrs: ConvAttrs): RefArray {
+export function convReference([x, w, bias]: readonly RefArray[], attrs: ConvAttrs): RefArray[] {
   const [batch, height, width, channels] = x.shape;
   const [out, ...kernel] = w.shape;
   const size = convSize("conv2d", [height, width], kernel.slice(0, 2), attrs);
@@ -40,14 +55,14 @@ export function convReference([x, w, bias]: readonly RefArray[], attrs: ConvAttr
       for (let c = 0; c < channels; c++)
         data[p * out + o] += x.data[q * channels + c] * w.data[(o * taps + tap) * channels + c];
   });
-  return { shape: [batch, ...size, out], data };
+  return results([batch, ...size, out], data, attrs);
 }
 
 /** y[b, p·stride − padding + tap, o] gathers x[b, p, c]·w[c, tap, o], and bias[o] once. */
 export function convTransposeReference(
   [x, w, bias]: readonly RefArray[],
   attrs: ConvTransposeAttrs,
-): RefArray {
+): RefArray[] {
   const [batch, height, width, channels] = x.shape;
   const [kernel, out] = [w.shape.slice(1, 3), w.shape[3]];
   const size = transposeSize("conv2d-transpose", [height, width], kernel, attrs);
@@ -58,7 +73,7 @@ export function convTransposeReference(
       for (let o = 0; o < out; o++)
         data[q * out + o] += x.data[p * channels + c] * w.data[(c * taps + tap) * out + o];
   });
-  return { shape: [batch, ...size, out], data };
+  return results([batch, ...size, out], data, attrs);
 }
 
 /** dw[o, tap, c] = Σ dy[b, p, o]·x[b, p·stride − padding + tap, c], and the sums of dy[b, p, o]. */

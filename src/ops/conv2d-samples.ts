@@ -1,6 +1,7 @@
 // Samples and rejects of the convolution records: windows, strides, padding, channels of every remainder, every kernel.
 import type { ConvAttrs, ConvTransposeAttrs, ConvWeightsAttrs, Pair } from "./conv2d-plan";
 import { convSize } from "./conv2d-plan";
+import type { Activation } from "./matmul-tiles";
 import type { Reject, Sample } from "./op";
 
 interface Case {
@@ -13,6 +14,8 @@ interface Case {
   padding?: Pair;
   bias?: true;
   big?: true;
+  activation?: Activation;
+  keepsArgument?: true;
 }
 
 const CASES: readonly Case[] = [
@@ -40,7 +43,15 @@ const CASES: readonly Case[] = [
     padding: [0, 2],
     bias: true,
   },
-  { name: "every kernel", x: [1, 12, 13, 68], out: 70, kernel: [3, 3], padding: [1, 1], big: true },
+  {
+    name: "every kernel",
+    x: [1, 12, 13, 68],
+    out: 70,
+    kernel: [3, 3],
+    padding: [1, 1],
+    bias: true,
+    big: true,
+  },
   {
     name: "every kernel, strided",
     x: [2, 24, 23, 66],
@@ -60,9 +71,40 @@ const CASES: readonly Case[] = [
     bias: true,
     big: true,
   },
+  {
+    name: "activated",
+    x: [1, 4, 5, 3],
+    out: 6,
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [1, 1],
+    bias: true,
+    activation: "silu",
+  },
+  {
+    name: "argument kept",
+    x: [2, 5, 4, 4],
+    out: 7,
+    kernel: [2, 2],
+    stride: [2, 1],
+    bias: true,
+    activation: "gelu",
+    keepsArgument: true,
+  },
+  {
+    name: "argument kept, split",
+    x: [1, 2, 3, 128],
+    out: 132,
+    kernel: [3, 3],
+    padding: [1, 1],
+    activation: "relu",
+    keepsArgument: true,
+    big: true,
+  },
   { name: "no pictures", x: [0, 5, 5, 4], out: 4, kernel: [3, 3] },
 ];
 
+const KEPT = "what is kept has no gradient of its own; the layers' golden test covers that of the result";
 const SIZE = "size: the small samples cover it";
 /** Every variant takes a second to compile on software adapters; f16 goes through the small ones. */
 const input = (shape: readonly number[], big = false) => ({
@@ -70,30 +112,35 @@ const input = (shape: readonly number[], big = false) => ({
   dtype: big ? ("f32" as const) : undefined,
 });
 
-interface Filled extends Required<Omit<Case, "bias" | "big">> {
+interface Filled extends Required<Pick<Case, "name" | "x" | "out" | "kernel" | "stride" | "padding">> {
+  /** Of the fused epilogue. */
+  act: Pick<ConvAttrs, "activation" | "keepsArgument">;
+  noGradient?: string;
   bias: boolean;
   big: boolean;
   /** Height and width of the convolution's result. */
   small: number[];
 }
 const filled = CASES.map((c): Filled => {
-  const { stride = [1, 1], padding = [0, 0], bias = false, big = false } = c;
+  const { stride = [1, 1], padding = [0, 0], bias = false, big = false, activation, keepsArgument } = c;
   const small = convSize("conv2d", c.x.slice(1, 3), c.kernel, { stride, padding });
-  return { ...c, stride, padding, bias, big, small };
+  const act = activation ? { activation, keepsArgument } : {};
+  const noGradient = keepsArgument ? KEPT : big ? SIZE : undefined;
+  return { ...c, stride, padding, bias, big, small, act, noGradient };
 });
 
 export const convSamples: Sample<ConvAttrs>[] = filled.map(
-  ({ name, x, out, kernel, stride, padding, bias, big }) => ({
+  ({ name, x, out, kernel, stride, padding, bias, big, act, noGradient }) => ({
     name,
     inputs: [input(x, big), input([out, ...kernel, x[3]], big), ...(bias ? [input([out], big)] : [])],
-    attrs: { stride, padding },
-    noGradient: big ? SIZE : undefined,
+    attrs: { stride, padding, ...act },
+    noGradient,
   }),
 );
 
 /** The same cases the other way: from the small picture to the large one. */
 export const convTransposeSamples: Sample<ConvTransposeAttrs>[] = filled.map(
-  ({ name, x, out, kernel, stride, padding, bias, big, small }) => ({
+  ({ name, x, out, kernel, stride, padding, bias, big, small, act, noGradient }) => ({
     name,
     inputs: [
       input([x[0], ...small, out], big),
@@ -101,6 +148,7 @@ export const convTransposeSamples: Sample<ConvTransposeAttrs>[] = filled.map(
       ...(bias ? [input([x[3]], big)] : []),
     ],
     attrs: {
+      ...act,
       stride,
       padding,
       outputPadding: [0, 1].map((i) => (x[i + 1] + 2 * padding[i] - kernel[i]) % stride[i]) as [
@@ -108,12 +156,12 @@ export const convTransposeSamples: Sample<ConvTransposeAttrs>[] = filled.map(
         number,
       ],
     },
-    noGradient: big ? SIZE : undefined,
+    noGradient,
   }),
 );
 
 export const convWeightsSamples: Sample<ConvWeightsAttrs>[] = [
-  ...filled,
+  ...filled.filter(({ act }) => !act.activation),
   { ...filled[1], name: "many lines", x: [3, 31, 6, 3] as const, small: [31, 6] },
 ].map(({ name, x, out, kernel, stride, padding, bias, big, small }) => ({
   name,

@@ -2,7 +2,8 @@
 // gradients. Weights are PyTorch's with the channels moved to the end: [O, height, width, C], and [C, height, width, O] for
 // the transpose, so that all three read one layout. Sums run in f32.
 
-import type { Tensor } from "../tensor/tensor";
+import { TesseraError } from "../base/errors";
+import type { DType, Tensor, TensorSpec } from "../tensor/tensor";
 import {
   type ConvAttrs,
   type ConvTransposeAttrs,
@@ -10,9 +11,11 @@ import {
   convSize,
   expectConv,
   expectConvWeights,
+  keepsArgument,
   launchConv,
   launchConvWeights,
   type Pair,
+  type Steps,
   transposeSize,
 } from "./conv2d-plan";
 import { convReference, convTransposeReference, convWeightsReference } from "./conv2d-reference";
@@ -27,6 +30,7 @@ import {
 import { MATMUL_VARIANTS } from "./matmul-tiles";
 import { ALONE, defineOp, type Op, type OpSpec } from "./op";
 import { sum } from "./reduce";
+import { slopeBefore } from "./unary-backward";
 
 const BOUND: OpSpec<ConvAttrs>["bound"] = {
   f32: {
@@ -44,7 +48,7 @@ const BOUND: OpSpec<ConvAttrs>["bound"] = {
 
 export const convOp: Op<ConvAttrs> = defineOp<ConvAttrs>({
   name: "conv2d",
-  summary: "y[b, p, o] = bias[o] + Σ x[b, p·stride − padding + tap, c]·weight[o, tap, c]",
+  summary: "y[b, p, o] = act(bias[o] + Σ x[b, p·stride − padding + tap, c]·weight[o, tap, c])",
   inputs: ["x", "weight", "bias"],
   optional: 1,
   variants: MATMUL_VARIANTS,
@@ -52,34 +56,37 @@ export const convOp: Op<ConvAttrs> = defineOp<ConvAttrs>({
     expectConv("conv2d", inputs, attrs, false);
     const [x, weight] = inputs;
     const size = convSize("conv2d", x.shape.slice(1, 3), weight.shape.slice(1, 3), attrs);
-    return [{ shape: [x.shape[0], ...size, weight.shape[0]], dtype: x.dtype }];
+    return results([x.shape[0], ...size, weight.shape[0]], x.dtype, attrs);
   },
   launch(context) {
-    launchConv(context, context.inputs, context.outputs[0], context.attrs, false);
+    launchConv(context, context.inputs, context.outputs, context.attrs, false);
   },
-  vjp([dy], { inputs: [x, weight, bias], attrs, sweep = ALONE }) {
-    if (!dy) return [undefined, undefined, undefined];
+  vjp(dys, { inputs, outputs: [, kept], attrs, sweep = ALONE }) {
+    const [x, weight, bias] = inputs;
+    const dz = slope("conv2d", dys, attrs, kept, (plain) => convOp(inputs, { ...attrs, ...plain })[0]);
+    if (!dz) return [undefined, undefined, undefined];
+    const steps = { stride: attrs.stride, padding: attrs.padding };
     const kernel = pair(weight.shape[1], weight.shape[2]);
     const sums = bias !== undefined && sweep.wants(2);
-    const outputPadding = pair(...[0, 1].map((i) => over(x.shape[i + 1], kernel[i], attrs, i)));
-    const dx = sweep.wants(0) ? convTransposeOp([dy, weight], { ...attrs, outputPadding })[0] : undefined;
-    if (sweep.wants(1)) return [dx, ...convWeightsOp([dy, x], { ...attrs, kernel, sums })];
-    return [dx, undefined, sums ? sum(dy, { axes: [0, 1, 2] }) : undefined];
+    const outputPadding = pair(...[0, 1].map((i) => over(x.shape[i + 1], kernel[i], steps, i)));
+    const dx = sweep.wants(0) ? convTransposeOp([dz, weight], { ...steps, outputPadding })[0] : undefined;
+    if (sweep.wants(1)) return [dx, ...convWeightsOp([dz, x], { ...steps, kernel, sums })];
+    return [dx, undefined, sums ? sum(dz, { axes: [0, 1, 2] }) : undefined];
   },
-  reference: (inputs, attrs) => [convReference(inputs, attrs)],
+  reference: convReference,
   samples: convSamples,
   rejects: convRejects,
   bound: BOUND,
 });
 
 /** Rows or columns at the end of a padded picture that no window of the stride reaches. */
-const over = (n: number, kernel: number, { stride, padding }: ConvAttrs, i: number): number =>
+const over = (n: number, kernel: number, { stride, padding }: Steps, i: number): number =>
   (n + 2 * padding[i] - kernel) % stride[i];
 
 export const convTransposeOp: Op<ConvTransposeAttrs> = defineOp<ConvTransposeAttrs>({
   name: "conv2d-transpose",
   summary:
-    "y[b, p·stride − padding + tap, o] = bias[o] + Σ x[b, p, c]·weight[c, tap, o]: conv2d's gradient for x",
+    "y[b, p·stride − padding + tap, o] = act(bias[o] + Σ x[b, p, c]·weight[c, tap, o]): conv2d's gradient for x",
   inputs: ["x", "weight", "bias"],
   optional: 1,
   variants: MATMUL_VARIANTS,
@@ -87,22 +94,25 @@ export const convTransposeOp: Op<ConvTransposeAttrs> = defineOp<ConvTransposeAtt
     expectConv("conv2d-transpose", inputs, attrs, true);
     const [x, weight] = inputs;
     const size = transposeSize("conv2d-transpose", x.shape.slice(1, 3), weight.shape.slice(1, 3), attrs);
-    return [{ shape: [x.shape[0], ...size, weight.shape[3]], dtype: x.dtype }];
+    return results([x.shape[0], ...size, weight.shape[3]], x.dtype, attrs);
   },
   launch(context) {
-    launchConv(context, context.inputs, context.outputs[0], context.attrs, true);
+    launchConv(context, context.inputs, context.outputs, context.attrs, true);
   },
-  vjp([dy], { inputs: [x, weight, bias], attrs: { stride, padding }, sweep = ALONE }) {
-    if (!dy) return [undefined, undefined, undefined];
-    const attrs = { stride, padding };
+  vjp(dys, { inputs, outputs: [, kept], attrs, sweep = ALONE }) {
+    const [x, weight, bias] = inputs;
+    const again = (plain: Partial<ConvAttrs>): Tensor => convTransposeOp(inputs, { ...attrs, ...plain })[0];
+    const dz = slope("conv2d-transpose", dys, attrs, kept, again);
+    if (!dz) return [undefined, undefined, undefined];
+    const steps = { stride: attrs.stride, padding: attrs.padding };
     const kernel = pair(weight.shape[1], weight.shape[2]);
     return [
-      sweep.wants(0) ? convOp([dy, weight], attrs)[0] : undefined,
-      sweep.wants(1) ? convWeightsOp([x, dy], { ...attrs, kernel, sums: false })[0] : undefined,
-      bias && sweep.wants(2) ? sum(dy, { axes: [0, 1, 2] }) : undefined,
+      sweep.wants(0) ? convOp([dz, weight], steps)[0] : undefined,
+      sweep.wants(1) ? convWeightsOp([x, dz], { ...steps, kernel, sums: false })[0] : undefined,
+      bias && sweep.wants(2) ? sum(dz, { axes: [0, 1, 2] }) : undefined,
     ];
   },
-  reference: (inputs, attrs) => [convTransposeReference(inputs, attrs)],
+  reference: convTransposeReference,
   samples: convTransposeSamples,
   rejects: convTransposeRejects,
   bound: BOUND,
@@ -130,10 +140,27 @@ export const convWeightsOp: Op<ConvWeightsAttrs> = defineOp<ConvWeightsAttrs>({
   bound: BOUND,
 });
 
+/** Shapes of y and of what goes into the activation, where it is kept. */
+function results(shape: readonly number[], dtype: DType, attrs: ConvAttrs): TensorSpec[] {
+  return Array.from({ length: keepsArgument(attrs) ? 2 : 1 }, () => ({ shape, dtype }));
+}
+
+/** Gradient before the activation, where there is one of y. */
+function slope(
+  what: string,
+  [dy, dz]: readonly (Tensor | undefined)[],
+  { activation }: ConvAttrs,
+  kept: Tensor | undefined,
+  again: (plain: Partial<ConvAttrs>) => Tensor,
+): Tensor | undefined {
+  if (dz) throw new TesseraError("no-gradient", `${what}: the kept argument is for the gradient of y only`);
+  return dy && slopeBefore(dy, activation, kept, () => again({ activation: "none" }));
+}
+
 const pair = (...values: readonly number[]): Pair => [values[0], values[1]];
 
-export interface ConvOptions {
-  /** Vector [O]. */
+export interface ConvOptions extends Pick<ConvAttrs, "activation" | "keepsArgument"> {
+  /** Vector [O], added before the activation. */
   bias?: Tensor;
   /** Of both axes, or down and across; 1 when left out. */
   stride?: number | Pair;
@@ -149,24 +176,27 @@ export interface ConvTransposeOptions extends ConvOptions {
 const both = (value: number | Pair): Pair => (typeof value === "number" ? [value, value] : value);
 
 /**
- * x f[B, H, W, C], weight f[O, height, width, C] → f[B, H', W', O] with H' = ⌊(H + 2·padding − height) / stride⌋ + 1.
- * @throws TesseraError `shape`, `dtype`, `arguments`.
+ * act(conv(x, weight) + bias). x f[B, H, W, C], weight f[O, height, width, C] → f[B, H', W', O] with
+ * H' = ⌊(H + 2·padding − height) / stride⌋ + 1. f32 or f16 storage, f32 sums. @throws TesseraError `shape`, `dtype`,
+ * `arguments`.
  */
-export function conv2d(
-  x: Tensor,
-  weight: Tensor,
-  { bias, stride = 1, padding = 0 }: ConvOptions = {},
-): Tensor {
-  const inputs = bias ? [x, weight, bias] : [x, weight];
-  return convOp(inputs, { stride: both(stride), padding: both(padding) })[0];
+export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+  const { bias, stride = 1, padding = 0, ...rest } = options;
+  const attrs = { stride: both(stride), padding: both(padding), ...rest };
+  return convOp(bias ? [x, weight, bias] : [x, weight], attrs)[0];
 }
 
 /**
- * x f[B, H, W, C], weight f[C, height, width, O] → f[B, H', W', O] with H' = (H − 1)·stride − 2·padding + height +
- * outputPadding. @throws TesseraError `shape`, `dtype`, `arguments`.
+ * As `conv2d` turned round: x f[B, H, W, C], weight f[C, height, width, O] → f[B, H', W', O] with
+ * H' = (H − 1)·stride − 2·padding + height + outputPadding. @throws TesseraError `shape`, `dtype`, `arguments`.
  */
 export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
-  const { bias, stride = 1, padding = 0, outputPadding = 0 } = options;
-  const attrs = { stride: both(stride), padding: both(padding), outputPadding: both(outputPadding) };
+  const { bias, stride = 1, padding = 0, outputPadding = 0, ...rest } = options;
+  const attrs = {
+    stride: both(stride),
+    padding: both(padding),
+    outputPadding: both(outputPadding),
+    ...rest,
+  };
   return convTransposeOp(bias ? [x, weight, bias] : [x, weight], attrs)[0];
 }

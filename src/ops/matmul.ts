@@ -12,7 +12,7 @@ import { matmulRejects, matmulSamples, rowSumSamples } from "./matmul-samples";
 import { MATMUL_VARIANTS } from "./matmul-tiles";
 import { ALONE, defineOp, expectFloat, expectSameDtype, type Op, type Sweep } from "./op";
 import { sum } from "./reduce";
-import { unaryBackwardOp } from "./unary-backward";
+import { slopeBefore } from "./unary-backward";
 
 function sizesOf(a: TensorSpec, b: TensorSpec, attrs: MatmulAttrs): Sizes {
   for (const [x, name] of [
@@ -138,15 +138,11 @@ function beforeActivation(
   kept: Tensor | undefined,
   attrs: MatmulAttrs,
 ): Tensor {
-  const { activation = "none" } = attrs;
-  if (activation === "none") return dy;
-  if (kept) return unaryBackwardOp([dy, kept], { function: activation })[0];
   const plain = { ...attrs, activation: "none" as const };
   const [a, b] = inputs;
-  const z = inputs[biasAt] ? matmulBiasOp([a, b, inputs[biasAt]], plain)[0] : matmulOp([a, b], plain)[0];
-  const [dz] = unaryBackwardOp([dy, z], { function: activation });
-  z.free();
-  return dz;
+  return slopeBefore(dy, attrs.activation, kept, () =>
+    inputs[biasAt] ? matmulBiasOp([a, b, inputs[biasAt]], plain)[0] : matmulOp([a, b], plain)[0],
+  );
 }
 
 /**

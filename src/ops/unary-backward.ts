@@ -2,7 +2,8 @@
 import sourceText from "../../shaders/ops/unary_backward.wgsl?raw";
 import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
-import { expectSameShape } from "../tensor/tensor";
+import { expectSameShape, type Tensor } from "../tensor/tensor";
+import type { Activation } from "./matmul-tiles";
 import { defineOp, expectFloat, expectSameDtype, type Sample } from "./op";
 import { UNARY, type UnaryName, unaryCode } from "./unary-functions";
 import { gridOf, widthOf } from "./width";
@@ -131,3 +132,19 @@ export const unaryBackwardOp = defineOp<UnaryBackwardAttrs>({
     },
   },
 });
+
+/**
+ * Gradient before the activation of a fused product: dy·act'(z). z is what the product kept, or computed `again` and freed.
+ */
+export function slopeBefore(
+  dy: Tensor,
+  activation: Activation = "none",
+  kept: Tensor | undefined,
+  again: () => Tensor,
+): Tensor {
+  if (activation === "none") return dy;
+  const z = kept ?? again();
+  const [dz] = unaryBackwardOp([dy, z], { function: activation });
+  if (!kept) z.free();
+  return dz;
+}
