@@ -57,7 +57,7 @@ const partsOf = (p: Parameters, name: string): Pick<conv.ConvOptions, "bias" | "
   keepsArgument: activeTape() !== undefined,
 });
 
-/** act(conv(x) + bias): x f[B, H, W, in] → f[B, H', W', out] with H' = ⌊(H + 2·padding − height) / stride⌋ + 1. */
+/** act(conv(x) + bias) + residual: x f[B, H, W, in] → f[B, H', W', out] with H' = ⌊(H + 2·padding − height) / stride⌋ + 1. */
 export const conv2d = (
   p: Parameters,
   name: string,

@@ -237,8 +237,8 @@ test("twenty AdamW steps of a convolutional network are PyTorch's: strided, tran
         const fine = conv2d(p, "first", x, { padding: 1, activation: "silu" });
         const coarse = silu(layerNorm(p, "norm", conv2d(p, "down", fine, { stride: 2, padding: 1 })));
         const up = convTranspose2d(p, "up", coarse, { stride: 2, padding: 1 });
-        const resized = conv2d(p, "resized", upsample2d(coarse), { padding: 1 });
-        const features = mean(silu(add(add(up, resized), fine)), { axes: [1, 2] });
+        const sum = conv2d(p, "resized", upsample2d(coarse), { padding: 1, residual: add(up, fine) });
+        const features = mean(silu(sum), { axes: [1, 2] });
         return mean(crossEntropy(linear(p, "head", features), y));
       },
       batch(step) {

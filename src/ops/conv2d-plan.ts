@@ -21,6 +21,8 @@ export interface ConvAttrs extends Steps {
   activation?: Activation;
   /** Gives what goes into the activation as a second result, for the gradient, which else computes it again. */
   keepsArgument?: boolean;
+  /** The last input is a residual of the result's shape, added after the activation. */
+  adds?: boolean;
 }
 export interface ConvTransposeAttrs extends ConvAttrs {
   /** Rows and columns added at the end, below the stride: which of the sizes that a strided convolution shrinks to x. */
@@ -40,6 +42,16 @@ const WANTED_TILES = 128;
 /** Fewer inner blocks of four than this are not worth a part of their own. */
 const LEAST_PART = 64;
 
+/** What a convolution's inputs are: a bias and a residual may be among them, both or either. */
+export function namedInputs<X>(
+  [x, weight, ...rest]: readonly X[],
+  { adds = false }: ConvAttrs,
+): { x: X; weight: X; bias: X | undefined; residual: X | undefined } {
+  const more: readonly (X | undefined)[] = rest;
+  const residual = adds ? more.at(-1) : undefined;
+  return { x, weight, bias: more.length > (adds ? 1 : 0) ? more[0] : undefined, residual };
+}
+
 /** Without an activation there is nothing to keep. */
 export const keepsArgument = ({ keepsArgument: keeps = false, activation = "none" }: ConvAttrs): boolean =>
   keeps && activation !== "none";
@@ -49,10 +61,11 @@ const fours = (n: number): number => Math.ceil(n / 4);
 /** @throws TesseraError `shape`, `dtype`, `arguments` unless x, the weight, the bias and the attributes go together. */
 export function expectConv(
   what: string,
-  [x, weight, bias]: readonly TensorSpec[],
-  { stride, padding }: Steps,
+  inputs: readonly TensorSpec[],
+  attrs: ConvAttrs,
   transposed: boolean,
 ): void {
+  const { x, weight, bias } = namedInputs(inputs, attrs);
   expectFloat(x, `${what}: x`);
   expectSameDtype(x, weight, `${what}: x and weight`);
   if (x.shape.length !== 4)
@@ -70,7 +83,7 @@ export function expectConv(
     if (formatShape(bias.shape) !== `[${out}]`)
       throw new TesseraError("shape", `${what}: bias must be [${out}], got ${formatShape(bias.shape)}`);
   }
-  expectSteps(what, stride, padding);
+  expectSteps(what, attrs.stride, attrs.padding);
 }
 
 function expectSteps(what: string, stride: Pair, padding: Pair): void {
@@ -118,6 +131,23 @@ export function transposeSize(
   return size;
 }
 
+/** Shapes of y and of what goes into the activation, where it is kept. @throws TesseraError for a residual of another. */
+export function convResults(
+  what: string,
+  inputs: readonly TensorSpec[],
+  shape: Shape,
+  attrs: ConvAttrs,
+): TensorSpec[] {
+  const { dtype } = inputs[0];
+  const { residual } = namedInputs(inputs, attrs);
+  if (attrs.adds && formatSpec(residual ?? { shape: [], dtype }) !== formatSpec({ shape, dtype }))
+    throw new TesseraError(
+      "shape",
+      `${what}: residual must be ${formatSpec({ shape, dtype })}, got ${residual ? formatSpec(residual) : "none"}`,
+    );
+  return Array.from({ length: keepsArgument(attrs) ? 2 : 1 }, () => ({ shape, dtype }));
+}
+
 /** @throws TesseraError unless dy is what a convolution of x with such a window gives. */
 export function expectConvWeights(
   what: string,
@@ -145,16 +175,17 @@ export function expectConvWeights(
 }
 
 /**
- * Records y = act(conv(x, weight) + bias), or with `transposed` its transpose: places of y and x change roles. A second
+ * Records y = act(conv(x, weight) + bias) + residual, or with `transposed` its transpose: places of y and x change roles. A second
  * output takes what goes into the activation.
  */
 export function launchConv<A>(
   context: LaunchContext<A>,
-  [x, weight, bias]: readonly Tensor[],
   [y, kept]: readonly Tensor[],
-  { stride, padding, activation = "none" }: ConvAttrs,
+  attrs: ConvAttrs,
   transposed: boolean,
 ): void {
+  const { stride, padding, activation = "none" } = attrs;
+  const { x, weight, bias, residual } = namedInputs(context.inputs, attrs);
   if (y.size === 0) return;
   const [batch, height, width, channels] = x.shape;
   const [, outHeight, outWidth, n] = y.shape;
@@ -173,7 +204,14 @@ export function launchConv<A>(
   const b4 = b.row / 4;
   const pad = transposed ? [kernelY - 1 - padding[0], kernelX - 1 - padding[1]] : padding;
   launchTiles(context, {
-    operands: { a: a.tensor, b: b.tensor, bias, c: y, extra: kept && { kind: "argument", tensor: kept } },
+    operands: {
+      a: a.tensor,
+      b: b.tensor,
+      bias,
+      residual,
+      c: y,
+      extra: kept && { kind: "argument", tensor: kept },
+    },
     activation,
     scale: 1,
     tiles: { m, n, count: phases },

@@ -6,6 +6,7 @@ import {
   type ConvWeightsAttrs,
   convSize,
   keepsArgument,
+  namedInputs,
   type Steps,
   transposeSize,
 } from "./conv2d-plan";
@@ -36,15 +37,21 @@ function withBias(places: number, channels: number, bias: RefArray | undefined):
   return Float64Array.from({ length: places * channels }, (_, i) => bias?.data[i % channels] ?? 0);
 }
 
-/** The results of a record: activated values, and what went in where it is kept. */
-function results(shape: readonly number[], data: Float64Array, attrs: ConvAttrs): RefArray[] {
+/** The results of a record: activated values with a residual, and what went in where it is kept. */
+function results(
+  shape: readonly number[],
+  data: Float64Array,
+  residual: RefArray | undefined,
+  attrs: ConvAttrs,
+): RefArray[] {
   const { activation = "none" } = attrs;
-  const y = { shape, data: data.map((v) => activation64(activation, v)) };
+  const y = { shape, data: data.map((v, i) => activation64(activation, v) + (residual?.data[i] ?? 0)) };
   return keepsArgument(attrs) ? [y, { shape, data }] : [y];
 }
 
 /** y[b, p, o] = bias[o] + Σ x[b, p·stride − padding + tap, c]·w[o, tap, c]. */
-export function convReference([x, w, bias]: readonly RefArray[], attrs: ConvAttrs): RefArray[] {
+export function convReference(inputs: readonly RefArray[], attrs: ConvAttrs): RefArray[] {
+  const { x, weight: w, bias, residual } = namedInputs(inputs, attrs);
   const [batch, height, width, channels] = x.shape;
   const [out, ...kernel] = w.shape;
   const size = convSize("conv2d", [height, width], kernel.slice(0, 2), attrs);
@@ -55,14 +62,12 @@ export function convReference([x, w, bias]: readonly RefArray[], attrs: ConvAttr
       for (let c = 0; c < channels; c++)
         data[p * out + o] += x.data[q * channels + c] * w.data[(o * taps + tap) * channels + c];
   });
-  return results([batch, ...size, out], data, attrs);
+  return results([batch, ...size, out], data, residual, attrs);
 }
 
 /** y[b, p·stride − padding + tap, o] gathers x[b, p, c]·w[c, tap, o], and bias[o] once. */
-export function convTransposeReference(
-  [x, w, bias]: readonly RefArray[],
-  attrs: ConvTransposeAttrs,
-): RefArray[] {
+export function convTransposeReference(inputs: readonly RefArray[], attrs: ConvTransposeAttrs): RefArray[] {
+  const { x, weight: w, bias, residual } = namedInputs(inputs, attrs);
   const [batch, height, width, channels] = x.shape;
   const [kernel, out] = [w.shape.slice(1, 3), w.shape[3]];
   const size = transposeSize("conv2d-transpose", [height, width], kernel, attrs);
@@ -73,7 +78,7 @@ export function convTransposeReference(
       for (let o = 0; o < out; o++)
         data[q * out + o] += x.data[p * channels + c] * w.data[(c * taps + tap) * out + o];
   });
-  return results([batch, ...size, out], data, attrs);
+  return results([batch, ...size, out], data, residual, attrs);
 }
 
 /** dw[o, tap, c] = Σ dy[b, p, o]·x[b, p·stride − padding + tap, c], and the sums of dy[b, p, o]. */

@@ -16,6 +16,8 @@ interface Case {
   big?: true;
   activation?: Activation;
   keepsArgument?: true;
+  /** With a residual. */
+  adds?: true;
 }
 
 const CASES: readonly Case[] = [
@@ -81,6 +83,17 @@ const CASES: readonly Case[] = [
     bias: true,
     activation: "silu",
   },
+  { name: "residual", x: [2, 5, 6, 4], out: 4, kernel: [3, 3], stride: [1, 2], padding: [1, 1], adds: true },
+  {
+    name: "activated, residual",
+    x: [1, 4, 5, 3],
+    out: 6,
+    kernel: [3, 2],
+    padding: [1, 0],
+    bias: true,
+    activation: "gelu",
+    adds: true,
+  },
   {
     name: "argument kept",
     x: [2, 5, 4, 4],
@@ -99,6 +112,7 @@ const CASES: readonly Case[] = [
     padding: [1, 1],
     activation: "relu",
     keepsArgument: true,
+    adds: true,
     big: true,
   },
   { name: "no pictures", x: [0, 5, 5, 4], out: 4, kernel: [3, 3] },
@@ -114,7 +128,7 @@ const input = (shape: readonly number[], big = false) => ({
 
 interface Filled extends Required<Pick<Case, "name" | "x" | "out" | "kernel" | "stride" | "padding">> {
   /** Of the fused epilogue. */
-  act: Pick<ConvAttrs, "activation" | "keepsArgument">;
+  act: Pick<ConvAttrs, "activation" | "keepsArgument" | "adds">;
   noGradient?: string;
   bias: boolean;
   big: boolean;
@@ -122,17 +136,22 @@ interface Filled extends Required<Pick<Case, "name" | "x" | "out" | "kernel" | "
   small: number[];
 }
 const filled = CASES.map((c): Filled => {
-  const { stride = [1, 1], padding = [0, 0], bias = false, big = false, activation, keepsArgument } = c;
+  const { stride = [1, 1], padding = [0, 0], bias = false, big = false, activation, keepsArgument, adds } = c;
   const small = convSize("conv2d", c.x.slice(1, 3), c.kernel, { stride, padding });
-  const act = activation ? { activation, keepsArgument } : {};
+  const act = { activation, keepsArgument, adds };
   const noGradient = keepsArgument ? KEPT : big ? SIZE : undefined;
   return { ...c, stride, padding, bias, big, small, act, noGradient };
 });
 
 export const convSamples: Sample<ConvAttrs>[] = filled.map(
-  ({ name, x, out, kernel, stride, padding, bias, big, act, noGradient }) => ({
+  ({ name, x, out, kernel, stride, padding, bias, big, small, act, noGradient }) => ({
     name,
-    inputs: [input(x, big), input([out, ...kernel, x[3]], big), ...(bias ? [input([out], big)] : [])],
+    inputs: [
+      input(x, big),
+      input([out, ...kernel, x[3]], big),
+      ...(bias ? [input([out], big)] : []),
+      ...(act.adds ? [input([x[0], ...small, out], big)] : []),
+    ],
     attrs: { stride, padding, ...act },
     noGradient,
   }),
@@ -146,6 +165,7 @@ export const convTransposeSamples: Sample<ConvTransposeAttrs>[] = filled.map(
       input([x[0], ...small, out], big),
       input([out, ...kernel, x[3]], big),
       ...(bias ? [input([x[3]], big)] : []),
+      ...(act.adds ? [input(x, big)] : []),
     ],
     attrs: {
       ...act,
@@ -161,7 +181,7 @@ export const convTransposeSamples: Sample<ConvTransposeAttrs>[] = filled.map(
 );
 
 export const convWeightsSamples: Sample<ConvWeightsAttrs>[] = [
-  ...filled.filter(({ act }) => !act.activation),
+  ...filled.filter(({ act }) => !act.activation && !act.adds),
   { ...filled[1], name: "many lines", x: [3, 31, 6, 3] as const, small: [31, 6] },
 ].map(({ name, x, out, kernel, stride, padding, bias, big, small }) => ({
   name,
@@ -187,6 +207,11 @@ export const convRejects: Reject<ConvAttrs>[] = [
     inputs: [f32(1, 5, 5, 3), f32(2, 3, 3, 3), f32(3)],
     attrs: plain,
     says: "conv2d: bias must be [2], got [3]",
+  },
+  {
+    inputs: [f32(1, 5, 5, 3), f32(2, 3, 3, 3), f32(1, 5, 5, 2)],
+    attrs: { ...plain, adds: true },
+    says: "conv2d: residual must be f32[1, 3, 3, 2], got f32[1, 5, 5, 2]",
   },
   {
     inputs: [f32(1, 2, 5, 3), f32(2, 3, 3, 3)],

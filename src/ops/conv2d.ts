@@ -3,17 +3,18 @@
 // the transpose, so that all three read one layout. Sums run in f32.
 
 import { TesseraError } from "../base/errors";
-import type { DType, Tensor, TensorSpec } from "../tensor/tensor";
+import type { Tensor } from "../tensor/tensor";
 import {
   type ConvAttrs,
   type ConvTransposeAttrs,
   type ConvWeightsAttrs,
+  convResults,
   convSize,
   expectConv,
   expectConvWeights,
-  keepsArgument,
   launchConv,
   launchConvWeights,
+  namedInputs,
   type Pair,
   type Steps,
   transposeSize,
@@ -28,7 +29,7 @@ import {
   convWeightsSamples,
 } from "./conv2d-samples";
 import { MATMUL_VARIANTS } from "./matmul-tiles";
-import { ALONE, defineOp, type Op, type OpSpec } from "./op";
+import { ALONE, defineOp, type Op, type OpSpec, type Sweep } from "./op";
 import { sum } from "./reduce";
 import { slopeBefore } from "./unary-backward";
 
@@ -48,30 +49,34 @@ const BOUND: OpSpec<ConvAttrs>["bound"] = {
 
 export const convOp: Op<ConvAttrs> = defineOp<ConvAttrs>({
   name: "conv2d",
-  summary: "y[b, p, o] = act(bias[o] + Σ x[b, p·stride − padding + tap, c]·weight[o, tap, c])",
-  inputs: ["x", "weight", "bias"],
-  optional: 1,
+  summary: "y[b, p, o] = act(bias[o] + Σ x[b, p·stride − padding + tap, c]·weight[o, tap, c]) + residual",
+  inputs: ["x", "weight", "bias", "residual"],
+  optional: 2,
   variants: MATMUL_VARIANTS,
   infer(inputs, attrs) {
     expectConv("conv2d", inputs, attrs, false);
     const [x, weight] = inputs;
     const size = convSize("conv2d", x.shape.slice(1, 3), weight.shape.slice(1, 3), attrs);
-    return results([x.shape[0], ...size, weight.shape[0]], x.dtype, attrs);
+    return convResults("conv2d", inputs, [x.shape[0], ...size, weight.shape[0]], attrs);
   },
   launch(context) {
-    launchConv(context, context.inputs, context.outputs, context.attrs, false);
+    launchConv(context, context.outputs, context.attrs, false);
   },
   vjp(dys, { inputs, outputs: [, kept], attrs, sweep = ALONE }) {
-    const [x, weight, bias] = inputs;
-    const dz = slope("conv2d", dys, attrs, kept, (plain) => convOp(inputs, { ...attrs, ...plain })[0]);
-    if (!dz) return [undefined, undefined, undefined];
+    const { x, weight, bias } = namedInputs(inputs, attrs);
+    const given = bias ? [x, weight, bias] : [x, weight];
+    const dz = slope("conv2d", dys, attrs, kept, (plain) => convOp(given, { ...attrs, ...plain })[0]);
+    if (!dz) return inputs.map(() => undefined);
     const steps = { stride: attrs.stride, padding: attrs.padding };
     const kernel = pair(weight.shape[1], weight.shape[2]);
     const sums = bias !== undefined && sweep.wants(2);
     const outputPadding = pair(...[0, 1].map((i) => over(x.shape[i + 1], kernel[i], steps, i)));
-    const dx = sweep.wants(0) ? convTransposeOp([dz, weight], { ...steps, outputPadding })[0] : undefined;
-    if (sweep.wants(1)) return [dx, ...convWeightsOp([dz, x], { ...steps, kernel, sums })];
-    return [dx, undefined, sums ? sum(dz, { axes: [0, 1, 2] }) : undefined];
+    const dx = gradientOfX(sweep, (before) =>
+      convTransposeOp([dz, weight, ...before], { ...steps, outputPadding, adds: before.length > 0 }),
+    );
+    const [dw, dsums] = sweep.wants(1) ? convWeightsOp([dz, x], { ...steps, kernel, sums }) : [];
+    const dbias = sums && !dsums ? sum(dz, { axes: [0, 1, 2] }) : dsums;
+    return [dx, dw, ...(bias ? [dbias] : []), ...(attrs.adds ? [dys[0]] : [])];
   },
   reference: convReference,
   samples: convSamples,
@@ -86,30 +91,32 @@ const over = (n: number, kernel: number, { stride, padding }: Steps, i: number):
 export const convTransposeOp: Op<ConvTransposeAttrs> = defineOp<ConvTransposeAttrs>({
   name: "conv2d-transpose",
   summary:
-    "y[b, p·stride − padding + tap, o] = act(bias[o] + Σ x[b, p, c]·weight[c, tap, o]): conv2d's gradient for x",
-  inputs: ["x", "weight", "bias"],
-  optional: 1,
+    "y[b, p·stride − padding + tap, o] = act(bias[o] + Σ x[b, p, c]·weight[c, tap, o]) + residual: conv2d's gradient for x",
+  inputs: ["x", "weight", "bias", "residual"],
+  optional: 2,
   variants: MATMUL_VARIANTS,
   infer(inputs, attrs) {
     expectConv("conv2d-transpose", inputs, attrs, true);
     const [x, weight] = inputs;
     const size = transposeSize("conv2d-transpose", x.shape.slice(1, 3), weight.shape.slice(1, 3), attrs);
-    return results([x.shape[0], ...size, weight.shape[3]], x.dtype, attrs);
+    return convResults("conv2d-transpose", inputs, [x.shape[0], ...size, weight.shape[3]], attrs);
   },
   launch(context) {
-    launchConv(context, context.inputs, context.outputs, context.attrs, true);
+    launchConv(context, context.outputs, context.attrs, true);
   },
   vjp(dys, { inputs, outputs: [, kept], attrs, sweep = ALONE }) {
-    const [x, weight, bias] = inputs;
-    const again = (plain: Partial<ConvAttrs>): Tensor => convTransposeOp(inputs, { ...attrs, ...plain })[0];
+    const { x, weight, bias } = namedInputs(inputs, attrs);
+    const given = bias ? [x, weight, bias] : [x, weight];
+    const again = (plain: Partial<ConvAttrs>): Tensor => convTransposeOp(given, { ...attrs, ...plain })[0];
     const dz = slope("conv2d-transpose", dys, attrs, kept, again);
-    if (!dz) return [undefined, undefined, undefined];
+    if (!dz) return inputs.map(() => undefined);
     const steps = { stride: attrs.stride, padding: attrs.padding };
     const kernel = pair(weight.shape[1], weight.shape[2]);
     return [
-      sweep.wants(0) ? convOp([dz, weight], steps)[0] : undefined,
+      gradientOfX(sweep, (before) => convOp([dz, weight, ...before], { ...steps, adds: before.length > 0 })),
       sweep.wants(1) ? convWeightsOp([x, dz], { ...steps, kernel, sums: false })[0] : undefined,
-      bias && sweep.wants(2) ? sum(dz, { axes: [0, 1, 2] }) : undefined,
+      ...(bias ? [sweep.wants(2) ? sum(dz, { axes: [0, 1, 2] }) : undefined] : []),
+      ...(attrs.adds ? [dys[0]] : []),
     ];
   },
   reference: convTransposeReference,
@@ -140,9 +147,11 @@ export const convWeightsOp: Op<ConvWeightsAttrs> = defineOp<ConvWeightsAttrs>({
   bound: BOUND,
 });
 
-/** Shapes of y and of what goes into the activation, where it is kept. */
-function results(shape: readonly number[], dtype: DType, attrs: ConvAttrs): TensorSpec[] {
-  return Array.from({ length: keepsArgument(attrs) ? 2 : 1 }, () => ({ shape, dtype }));
+/** Gradient of x, to which the product itself adds what other uses of x gave. */
+function gradientOfX(sweep: Sweep, product: (before: readonly Tensor[]) => Tensor[]): Tensor | undefined {
+  if (!sweep.wants(0)) return undefined;
+  const before = sweep.take(0);
+  return product(before ? [before] : [])[0];
 }
 
 /** Gradient before the activation, where there is one of y. */
@@ -154,7 +163,7 @@ function slope(
   again: (plain: Partial<ConvAttrs>) => Tensor,
 ): Tensor | undefined {
   if (dz) throw new TesseraError("no-gradient", `${what}: the kept argument is for the gradient of y only`);
-  return dy && slopeBefore(dy, activation, kept, () => again({ activation: "none" }));
+  return dy && slopeBefore(dy, activation, kept, () => again({ activation: "none", adds: false }));
 }
 
 const pair = (...values: readonly number[]): Pair => [values[0], values[1]];
@@ -162,6 +171,8 @@ const pair = (...values: readonly number[]): Pair => [values[0], values[1]];
 export interface ConvOptions extends Pick<ConvAttrs, "activation" | "keepsArgument"> {
   /** Vector [O], added before the activation. */
   bias?: Tensor;
+  /** Shape of the result, added after the activation. */
+  residual?: Tensor;
   /** Of both axes, or down and across; 1 when left out. */
   stride?: number | Pair;
   /** Zeros on each side; 0 when left out. */
@@ -173,17 +184,20 @@ export interface ConvTransposeOptions extends ConvOptions {
   outputPadding?: number | Pair;
 }
 
+const present = (...tensors: readonly (Tensor | undefined)[]): Tensor[] =>
+  tensors.filter((tensor) => tensor !== undefined);
+
 const both = (value: number | Pair): Pair => (typeof value === "number" ? [value, value] : value);
 
 /**
- * act(conv(x, weight) + bias). x f[B, H, W, C], weight f[O, height, width, C] → f[B, H', W', O] with
+ * act(conv(x, weight) + bias) + residual. x f[B, H, W, C], weight f[O, height, width, C] → f[B, H', W', O] with
  * H' = ⌊(H + 2·padding − height) / stride⌋ + 1. f32 or f16 storage, f32 sums. @throws TesseraError `shape`, `dtype`,
  * `arguments`.
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
-  const { bias, stride = 1, padding = 0, ...rest } = options;
-  const attrs = { stride: both(stride), padding: both(padding), ...rest };
-  return convOp(bias ? [x, weight, bias] : [x, weight], attrs)[0];
+  const { bias, residual, stride = 1, padding = 0, ...rest } = options;
+  const attrs = { stride: both(stride), padding: both(padding), adds: residual !== undefined, ...rest };
+  return convOp([x, weight, ...present(bias, residual)], attrs)[0];
 }
 
 /**
@@ -191,12 +205,13 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
  * H' = (H − 1)·stride − 2·padding + height + outputPadding. @throws TesseraError `shape`, `dtype`, `arguments`.
  */
 export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
-  const { bias, stride = 1, padding = 0, outputPadding = 0, ...rest } = options;
+  const { bias, residual, stride = 1, padding = 0, outputPadding = 0, ...rest } = options;
   const attrs = {
     stride: both(stride),
     padding: both(padding),
     outputPadding: both(outputPadding),
+    adds: residual !== undefined,
     ...rest,
   };
-  return convTransposeOp(bias ? [x, weight, bias] : [x, weight], attrs)[0];
+  return convTransposeOp([x, weight, ...present(bias, residual)], attrs)[0];
 }
