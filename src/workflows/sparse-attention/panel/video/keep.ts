@@ -20,6 +20,7 @@ export interface VideoKeeping {
   weights(file: Blob): Promise<void>;
   training(file: Blob): Promise<void>;
   clips(video: SampledVideo): Promise<void>;
+  save(snapshot: VideoSnapshot): Promise<void>;
   /** Marks a run that had ended as running again. */
   resume(adapter: string): Promise<void>;
   finish(job: VideoJob, snapshot: VideoSnapshot, adapter: string): Promise<void>;
@@ -49,6 +50,13 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
       inTurn(async (store, own) =>
         store.writeArtefact(own, name, new Uint8Array(await file.arrayBuffer()), type),
       );
+    const results = (store: RunStore, own: string, snapshot: VideoSnapshot): Promise<void> =>
+      store.writeArtefact(
+        own,
+        RESULTS,
+        new TextEncoder().encode(JSON.stringify(snapshot)),
+        "application/json",
+      );
     return {
       metrics: (rows) =>
         inTurn((store, own) =>
@@ -60,11 +68,11 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
       weights: (file) => write(WEIGHTS, file, BINARY),
       training: (file) => write(TRAINING, file, BINARY),
       clips: ({ dense, sparse }) => write(CLIPS, new Blob([dense, sparse]), BINARY),
+      save: (snapshot) => inTurn((store, own) => results(store, own, snapshot)),
       resume: (adapter) => inTurn((store, own) => store.resume(own, adapter)),
       finish: (job, snapshot, adapter) =>
         inTurn(async (store, own) => {
-          const bytes = new TextEncoder().encode(JSON.stringify(snapshot));
-          await store.writeArtefact(own, RESULTS, bytes, "application/json");
+          await results(store, own, snapshot);
           await store.update(own, { adapter, summary: summaryOf(snapshot) });
           const state = job.state === "done" || job.state === "cancelled" ? job.state : "failed";
           await store.finish(own, state, job.error === undefined ? undefined : toRecord(job.error));

@@ -1,10 +1,14 @@
 // The state machine of the video page with a session that the test drives: what stays after a cancel, a failure, a dead worker.
 import { expect, test } from "vitest";
 import { TesseraError } from "../../../../base/errors";
+import { workDone } from "../../../../base/idle";
 import { defaults } from "../../../../base/params";
+import { memoryFolder } from "../../../../runs/folder";
+import { runStore } from "../../../../runs/store";
 import { videoParams } from "../../protocol-video-page";
 import type { VideoMetrics, WeightsInfo } from "../../protocol-video-session";
 import { DEVICE, fakeClient, type OpenCall, settle } from "../testing";
+import { type VideoKeeper, videoKeeper } from "./keep";
 import { createVideoLab, type VideoClient } from "./store";
 import { changedVideoSettings, isBarelyTrained, smoothed, stepRow, trainingWords } from "./words";
 
@@ -27,9 +31,9 @@ const row = (step: number, loss = 1): VideoMetrics => ({
   gflops: 1,
 });
 
-function start() {
+function start(keeper?: VideoKeeper) {
   const fake = fakeClient();
-  const lab = createVideoLab(fake.client as unknown as VideoClient);
+  const lab = createVideoLab(fake.client as unknown as VideoClient, keeper);
   const next = (method: string) =>
     fake.next(method as OpenCall["method"]) as Omit<OpenCall, "emit"> & {
       emit(name: string, data: unknown): void;
@@ -113,6 +117,52 @@ test("a pause holds, and goes on", async () => {
   expect(get().job.state).toBe("running");
   await next("train").answer({ weights: info, device: DEVICE });
   await done;
+});
+
+test("a stored run opens again with its curve, weights, state and clips, and can be gone on with", async () => {
+  const runs = runStore(memoryFolder());
+  const keeper = videoKeeper(async () => runs);
+  const first = start(keeper);
+  const done = first.lab.train(settings);
+  const call = first.next("train");
+  call.emit("device", DEVICE);
+  call.emit("metrics", [row(1, 3), row(2, 2)]);
+  call.emit("state", { steps: 2, bytes: Uint8Array.of(1, 2) });
+  call.emit("weights", { info, bytes: Uint8Array.of(3, 4, 5) });
+  await call.answer({ weights: info, device: DEVICE });
+  await done;
+  await workDone();
+  const sampling = first.lab.sample(settings);
+  await settle();
+  const dense = Float32Array.of(0.5, -0.5);
+  const sparse = Float32Array.of(0.25, 1);
+  await first.next("sample").answer({ steps: [], comparison: null, device: DEVICE, dense, sparse });
+  await sampling;
+  await workDone();
+
+  const [record] = await runs.list();
+  expect(record).toMatchObject({
+    state: "done",
+    params: { part: "video", trainSteps: 4 },
+    summary: { steps: 2, loss: 2 },
+    adapter: DEVICE.name,
+  });
+  expect((await runs.metrics(record.id)).map((m) => m.loss)).toEqual([3, 2]);
+
+  const second = start(keeper);
+  await second.lab.reopen(record.id);
+  const shown = second.get();
+  expect(shown).toMatchObject({
+    view: "clips",
+    metrics: [row(1, 3), row(2, 2)],
+    weights: { state: "ready", value: info },
+    sampled: { dense, sparse },
+    saved: { state: "done" },
+  });
+  expect(new Uint8Array(await shown.file!.arrayBuffer())).toEqual(Uint8Array.of(3, 4, 5));
+  void second.lab.goOn(settings);
+  const { state } = second.next("train").request as { state: Blob };
+  expect(new Uint8Array(await state.arrayBuffer())).toEqual(Uint8Array.of(1, 2));
 });
 
 test("words: how weights were trained, what changed, the smoothed curve, means over layers", () => {

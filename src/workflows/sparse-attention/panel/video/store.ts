@@ -87,6 +87,9 @@ export function createVideoLab(client: VideoClient, keeper?: VideoKeeper): Video
         const file = new Blob([bytes]);
         set({ training: { steps, file, settings } });
         keep((kept) => kept.training(file));
+        // A tab that is closed later has this much to go on from.
+        const snapshot = videoSnapshot(get());
+        keep((kept) => kept.save(snapshot));
         break;
       }
       case "weights": {

@@ -63,6 +63,16 @@ export const PHASE_NAMES: Readonly<Record<Phase, string>> = {
   rest: "All but attention",
 };
 
+/** For the names of bars. */
+export const SHORT_NAMES: Readonly<Record<Phase, string>> = {
+  dense: "Dense",
+  "one-pass": "With masses",
+  search: "Search",
+  select: "Selection",
+  sparse: "Sparse",
+  rest: "The rest",
+};
+
 const mean = (values: readonly number[]): number | null =>
   values.length ? values.reduce((a, b) => a + b, 0) / values.length : null;
 

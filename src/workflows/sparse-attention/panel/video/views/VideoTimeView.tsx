@@ -7,7 +7,7 @@ import { Stat, StatRow } from "../../../../../ui/Stat";
 import { EmptyState, Warning } from "../../../../../ui/states";
 import type { PhaseTime, VideoComparison } from "../../../protocol-video";
 import type { SampledVideo } from "../../../protocol-video-session";
-import { PHASE_NAMES, share } from "../words";
+import { PHASE_NAMES, SHORT_NAMES, share } from "../words";
 import { MissingClip, type VideoViewProps, weightsNote } from "./shared";
 
 type Row = PhaseTime & { run: "Dense" | "Sparse" };
@@ -118,11 +118,11 @@ function PhaseCards({ rows }: { rows: readonly Row[] }) {
     <>
       <Card
         title="A pass of each kind, measured next to theoretical"
-        help="One layer’s pass over one layer’s dense pass. Times apart hold one wait for the queue each."
+        help="One layer’s pass over one layer’s dense pass of the dense run; the other bars are passes of the sparse run. Times apart hold one wait for the queue each."
       >
         <BarChart
           title="A pass of each kind over a dense pass"
-          categories={compared.map((r) => `${r.run}: ${PHASE_NAMES[r.phase]}`)}
+          categories={compared.map((r) => (r.run === "Dense" ? "Dense run" : SHORT_NAMES[r.phase]))}
           series={[
             { name: "Measured", values: compared.map((r) => r.share) },
             { name: "By counting", values: compared.map((r) => r.theoretical), hatched: true },
