@@ -39,7 +39,8 @@ export interface VideoState {
   training: { steps: number; file: Blob; settings: VideoSettings } | undefined;
   metrics: readonly VideoMetrics[];
   trained: TrainedVideo | undefined;
-  live: { dense?: ClipPreview; sparse?: ClipPreview };
+  /** Clips under way, both after the same step; `next` is the dense one that waits for its sparse one. */
+  live: { dense?: ClipPreview; sparse?: ClipPreview; next?: ClipPreview };
   steps: StepsSoFar;
   sampled: SampledVideo | undefined;
   /** Weights that the clips shown were sampled with. */
@@ -51,6 +52,12 @@ export interface VideoState {
   /** A stored run that is shown. */
   saved: { name: string; state: string } | undefined;
   keepError: unknown;
+}
+
+/** The clips under way after another preview has come. */
+export function withPreview(live: VideoState["live"], preview: ClipPreview): VideoState["live"] {
+  if (preview.run === "sparse") return { dense: live.next ?? live.dense, sparse: preview };
+  return live.sparse ? { ...live, next: preview } : { dense: preview };
 }
 
 export const NO_VIDEO: VideoState = {

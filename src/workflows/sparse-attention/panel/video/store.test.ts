@@ -6,9 +6,10 @@ import { defaults } from "../../../../base/params";
 import { memoryFolder } from "../../../../runs/folder";
 import { runStore } from "../../../../runs/store";
 import { videoParams } from "../../protocol-video-page";
-import type { VideoMetrics, WeightsInfo } from "../../protocol-video-session";
+import type { ClipPreview, VideoMetrics, WeightsInfo } from "../../protocol-video-session";
 import { DEVICE, fakeClient, type OpenCall, settle } from "../testing";
 import { type VideoKeeper, videoKeeper } from "./keep";
+import { type VideoState, withPreview } from "./state";
 import { createVideoLab, type VideoClient } from "./store";
 import { changedVideoSettings, isBarelyTrained, smoothed, stepRow, trainingWords } from "./words";
 
@@ -103,6 +104,27 @@ test("a file that is refused leaves the weights before in use", async () => {
   await bad;
   expect(get().weights).toMatchObject({ state: "failed", value: info });
   expect(get().file?.size).toBe(3);
+});
+
+test("clips under way are shown after the same step, so that their difference means something", () => {
+  const of = (run: "dense" | "sparse", step: number): ClipPreview => ({
+    run,
+    step,
+    of: 3,
+    size: info.config,
+    clip: new Float32Array(1),
+  });
+  const shown = [of("dense", 1), of("sparse", 1), of("dense", 2), of("sparse", 2)].reduce<{
+    live: VideoState["live"];
+    steps: string[];
+  }>(
+    ({ live, steps }, preview) => {
+      const next = withPreview(live, preview);
+      return { live: next, steps: [...steps, `${next.dense?.step} ${next.sparse?.step}`] };
+    },
+    { live: {}, steps: [] },
+  );
+  expect(shown.steps).toEqual(["1 undefined", "1 1", "1 1", "2 2"]);
 });
 
 test("a pause holds, and goes on", async () => {

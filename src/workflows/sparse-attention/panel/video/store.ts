@@ -13,6 +13,7 @@ import {
   type VideoState,
   type VideoViewId,
   videoSnapshot,
+  withPreview,
 } from "./state";
 
 export type VideoClient = Pick<Client<VideoService, VideoEvents>, "call" | "pause" | "resume" | "terminate">;
@@ -107,7 +108,7 @@ export function createVideoLab(client: VideoClient, keeper?: VideoKeeper): Video
       }
       case "preview": {
         const preview = event.data;
-        set((now) => ({ live: { ...now.live, [preview.run]: preview } }));
+        set((now) => ({ live: withPreview(now.live, preview) }));
         break;
       }
     }
