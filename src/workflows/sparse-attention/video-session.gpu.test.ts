@@ -117,6 +117,8 @@ test("training gives the command's weights, sampling the quality of the clips th
   const run = contextOf();
   const sampled = await session.sample({ settings }, run.context);
   expect(sampled.dense.length).toBe(8 * 16 * 16 * 3);
+  // Nothing of either stays on the device.
+  expect([trained.device.bytesInUse, sampled.device.bytesInUse]).toEqual([0, 0]);
   expect(sampled.comparison?.meanPsnr).toBeCloseTo(meanPsnr(sampled.sparse, sampled.dense, 8), 6);
   const previews = of(run.events, "preview");
   expect(previews.map((p) => `${p.run} ${p.step}`)).toEqual(
