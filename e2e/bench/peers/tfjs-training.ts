@@ -56,7 +56,8 @@ export function prepareTraining(item: BenchCase<TrainingOp>): Prepared {
 const oneHot = (values: Float32Array, count: number): tf.Tensor =>
   tf.tidy(() => tf.oneHot(tf.tensor1d(Int32Array.from(values), "int32"), count).toFloat());
 
-function repeatable(operands: tf.Tensor[], apply: () => tf.Tensor): Prepared {
+/** A computation without state, run again each time; it frees `operands` in the end. */
+export function repeatable(operands: tf.Tensor[], apply: () => tf.Tensor): Prepared {
   return {
     async run() {
       // Reading one value is the public way to wait for the device.

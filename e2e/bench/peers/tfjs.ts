@@ -10,7 +10,7 @@ import {
   type TrainingOp,
 } from "../page/contestant";
 import { reorder } from "../page/layout";
-import { prepareTraining } from "./tfjs-training";
+import { prepareTraining, repeatable } from "./tfjs-training";
 
 /** Its windows are [3, 3, in, out]; pictures have the channels last, as ours. */
 function inputsOf({ op, inputs, dims: [, channels, out] }: BenchCase<KernelOp>): readonly Float32Array[] {
@@ -59,21 +59,7 @@ export async function contestant(): Promise<Contestant> {
     async prepare(item) {
       if (!isKernel(item)) return prepareTraining(item as BenchCase<TrainingOp>);
       const { operands, apply } = build(item);
-      return {
-        async run() {
-          // Reading one value is the public way to wait for the device.
-          const out = tf.tidy(() => apply().flatten().slice(0, 1));
-          await out.data();
-          out.dispose();
-        },
-        async result() {
-          const out = tf.tidy(apply);
-          const values = (await out.data()) as Float32Array;
-          out.dispose();
-          return values;
-        },
-        dispose: () => tf.dispose(operands),
-      };
+      return repeatable(operands, apply);
     },
   };
 }

@@ -7,6 +7,7 @@ import { opfsFolder } from "../../../runs/opfs-folder";
 import { type MetricRow, type RunStore, runStore } from "../../../runs/store";
 import type { Analysis, HeadResult } from "../protocol";
 import type { Settings } from "../protocol-params";
+import { writesInTurn } from "./in-turn";
 import type { Job, LabState, Snapshot } from "./state";
 
 const WORKFLOW = "sparse-attention";
@@ -52,15 +53,7 @@ export function browserRuns(): () => Promise<RunStore> {
 /** Keeps runs in the store that `open` gives; it is asked at the first use. */
 export function storeKeeper(open: () => Promise<RunStore>): Keeper {
   const keep = (id: Promise<string>): Keeping => {
-    id.catch(() => {}); // told by the first use
-    let turn: Promise<unknown> = Promise.resolve();
-    /** One after the other, and counted as work, so that nobody leaves between two writes. */
-    const inTurn = (job: (store: RunStore, id: string) => Promise<unknown>): Promise<void> => {
-      const end = busy();
-      const done = turn.then(async () => void (await job(await open(), await id)));
-      turn = done.catch(() => {});
-      return done.finally(end);
-    };
+    const inTurn = writesInTurn(open, id);
     const write = (store: RunStore, own: string, snapshot: Snapshot): Promise<void> =>
       store.writeArtefact(
         own,

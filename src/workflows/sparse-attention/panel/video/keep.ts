@@ -6,6 +6,7 @@ import { busy } from "../../../../base/idle";
 import type { RunStore } from "../../../../runs/store";
 import type { VideoSettings } from "../../protocol-video-page";
 import type { SampledVideo, VideoMetrics } from "../../protocol-video-session";
+import { writesInTurn } from "../in-turn";
 import type { StoredVideo, VideoJob, VideoSnapshot } from "./state";
 
 const RESULTS = "results.json";
@@ -37,15 +38,7 @@ export interface VideoKeeper {
 /** Keeps runs in the store that `open` gives; it is asked at the first use. */
 export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
   const keep = (id: Promise<string>): VideoKeeping => {
-    id.catch(() => {}); // told by the first use
-    let turn: Promise<unknown> = Promise.resolve();
-    /** One after the other, and counted as work, so that nobody leaves between two writes. */
-    const inTurn = (job: (store: RunStore, id: string) => Promise<unknown>): Promise<void> => {
-      const end = busy();
-      const done = turn.then(async () => void (await job(await open(), await id)));
-      turn = done.catch(() => {});
-      return done.finally(end);
-    };
+    const inTurn = writesInTurn(open, id);
     const write = (name: string, file: Blob, type: string): Promise<void> =>
       inTurn(async (store, own) =>
         store.writeArtefact(own, name, new Uint8Array(await file.arrayBuffer()), type),
