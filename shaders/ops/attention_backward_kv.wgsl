@@ -1,6 +1,7 @@
-// dv = Σ_rows w dy and dk = scale · Σ_rows w (dy·v - delta) q with w = exp(s - lse): one pass over the query rows.
-// Reads q, dy [H, lq, D], k, v [H, lk, D], lse, delta; writes dk, dv. One workgroup = 4 · LANES keys of one head, so
-// no two invocations write the same number and no atomics are needed.
+// dv = Σ_rows w dy and dk = scale · Σ_rows ds q with w = exp(s - lse), ds = w (dy·v - delta): one pass over the query rows.
+// Reads q, dy [H, lq, D], k, v [H, lk, D], terms (ops/attention_delta); writes dk, dv and, where it is kept for
+// ops/attention_backward_keys, ds [H, lq, 4 · ds4]. One workgroup = 4 · LANES keys of one head, so no two invocations
+// write the same number and no atomics are needed.
 #import lib/attention_load_rows
 #import lib/attention_values_rows
 #import lib/grid
@@ -8,23 +9,23 @@
 alias T = f32;
 const D: u32 = 64u; // room for rows of up to D numbers; p.d4 says how many there are
 const LANES: u32 = 16u;
-const LOG2E: f32 = 1.4426950408889634;
 const LN2: f32 = 0.6931471805599453;
 
 struct Params {
   first_group: u32, groups: u32, lq: u32, lk: u32, d4: u32, scale: f32,
   heads: u32, group: u32, slots: u32, k_slot: u32, v_shift: u32, causal: u32, // lib/attention_layout_packed
   packed: u32, // 1: the gradient of values goes behind that of keys, into dk
+  ds4: u32, // 0: ds is not kept
 }
 
 @group(0) @binding(0) var<storage, read> stream_a: array<vec4<T>>; // q
 @group(0) @binding(1) var<storage, read> stream_b: array<vec4<T>>; // dy
 @group(0) @binding(2) var<storage, read> k: array<vec4<T>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<T>>;
-@group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dk: array<vec4<T>>;
-@group(0) @binding(7) var<storage, read_write> dv: array<vec4<T>>;
+@group(0) @binding(4) var<storage, read> terms: array<vec2f>;
+@group(0) @binding(5) var<storage, read_write> dk: array<vec4<T>>;
+@group(0) @binding(6) var<storage, read_write> dv: array<vec4<T>>;
+@group(0) @binding(7) var<storage, read_write> kept: array<vec4f>; // ds
 @group(0) @binding(8) var<uniform> p: Params;
 
 var<private> k_tile: array<mat4x4f, D / 4u>; // columns are keys
@@ -70,8 +71,8 @@ fn absorb(head: u32, i: u32, key: u32) {
   let dy_at = tile_of(o_row(head), i, p.lq, o_step());
   let row = vec4u(i) + vec4u(0u, 1u, 2u, 3u);
   let term = vec4u(head * p.lq) + min(row, vec4u(p.lq - 1u));
-  let top = vec4f(lse[term.x], lse[term.y], lse[term.z], lse[term.w]) * LOG2E;
-  let shift = vec4f(delta[term.x], delta[term.y], delta[term.z], delta[term.w]);
+  let top = vec4f(terms[term.x].x, terms[term.y].x, terms[term.z].x, terms[term.w].x);
+  let shift = vec4f(terms[term.x].y, terms[term.y].y, terms[term.z].y, terms[term.w].y);
   var s = mat4x4f();
   var dw = mat4x4f();
   for (var c = 0u; c < p.d4; c++) {
@@ -84,6 +85,10 @@ fn absorb(head: u32, i: u32, key: u32) {
   for (var c = 0u; c < p.d4; c++) {
     dv_tile[c] += b_tile(dy_at, c) * w;
     dk_tile[c] += a_tile(at, c) * ds;
+  }
+  if (key < 4u * p.ds4) {
+    let rows = transpose(ds);
+    for (var r = 0u; r < min(4u, p.lq - i); r++) { kept[(head * p.lq + i + r) * p.ds4 + key / 4u] = rows[r]; }
   }
 }
 

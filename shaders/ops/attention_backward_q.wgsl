@@ -1,5 +1,6 @@
 // dq = scale · Σ_keys w (dy·v - delta) k with w = exp(s - lse): gradient of attention for the queries, one pass over keys.
-// Reads q, k, v, dy, lse, delta (ops/attention_delta); writes dq, laid out as q. One workgroup = 4 · LANES query rows of one head.
+// For long rows, whose ds are not kept. Reads q, k, v, dy, terms (ops/attention_delta); writes dq, laid out as q.
+// One workgroup = 4 · LANES query rows of one head.
 #import lib/attention_load_rows
 #import lib/attention_values_rows
 #import lib/grid
@@ -17,10 +18,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> stream_a: array<vec4<T>>; // k
 @group(0) @binding(2) var<storage, read> stream_b: array<vec4<T>>; // v
 @group(0) @binding(3) var<storage, read> dy: array<vec4<T>>;
-@group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dq: array<vec4<T>>;
-@group(0) @binding(7) var<uniform> p: Params;
+@group(0) @binding(4) var<storage, read> terms: array<vec2f>;
+@group(0) @binding(5) var<storage, read_write> dq: array<vec4<T>>;
+@group(0) @binding(6) var<uniform> p: Params;
 
 var<private> dy_tile: array<mat4x4f, D / 4u>; // columns are query rows
 var<private> dq_tile: array<mat4x4f, D / 4u>;
@@ -36,8 +36,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   begin(head, first + 4u * lane);
   let token = min(vec4u(row_first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.lq - 1u));
   let rows = vec4u(head * p.lq) + token;
-  row_top = vec4f(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]) * LOG2E;
-  let shift = vec4f(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+  row_top = vec4f(terms[rows.x].x, terms[rows.y].x, terms[rows.z].x, terms[rows.w].x);
+  let shift = vec4f(terms[rows.x].y, terms[rows.y].y, terms[rows.z].y, terms[rows.w].y);
   let at = (vec4u(o_row(head)) + token * o_step()) * p.d4;
   for (var c = 0u; c < p.d4; c++) {
     dy_tile[c] = mat4x4f(vec4f(dy[at.x + c]), vec4f(dy[at.y + c]), vec4f(dy[at.z + c]), vec4f(dy[at.w + c]));

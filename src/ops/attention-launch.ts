@@ -1,5 +1,6 @@
 // Records the dispatches of dense attention and of its gradient, for heads apart and for packed rows. Defines no op.
 import sourceText from "../../shaders/ops/attention.wgsl?raw";
+import backwardKeysText from "../../shaders/ops/attention_backward_keys.wgsl?raw";
 import backwardKvText from "../../shaders/ops/attention_backward_kv.wgsl?raw";
 import backwardQText from "../../shaders/ops/attention_backward_q.wgsl?raw";
 import deltaText from "../../shaders/ops/attention_delta.wgsl?raw";
@@ -15,10 +16,17 @@ const forward: KernelSource = { file: "ops/attention.wgsl", text: sourceText };
 const tiled: KernelSource = { file: "ops/attention_tiled.wgsl", text: tiledText };
 const delta: KernelSource = { file: "ops/attention_delta.wgsl", text: deltaText };
 const backwardQ: KernelSource = { file: "ops/attention_backward_q.wgsl", text: backwardQText };
+const backwardKeys: KernelSource = { file: "ops/attention_backward_keys.wgsl", text: backwardKeysText };
 const backwardKv: KernelSource = { file: "ops/attention_backward_kv.wgsl", text: backwardKvText };
 
 /** Rows of queries that a workgroup of the tiled form takes. */
 const TILED_ROWS = 64;
+
+/**
+ * Most bytes of ds, a number for each pair of query and key, that the gradient keeps between its two passes. Above it the
+ * scores are computed twice: 7 products of matrices instead of 5, and no memory that grows with the square of the length.
+ */
+const KEEP_BYTES = 128 << 20;
 
 /** Where heads lie: see lib/attention_layout_packed. */
 export interface HeadLayout {
@@ -40,6 +48,8 @@ export interface AttentionPlan {
   d: number;
   scale: number;
   causal: boolean;
+  /** Never keep ds: see `AttentionAttrs`. */
+  lean: boolean;
   layout: HeadLayout;
 }
 
@@ -97,7 +107,8 @@ export function recordAttentionBackward(
   const { types, constants, imports, uniforms, shapeClass } = settings(q, plan);
   const options = { types, constants, imports };
   const rows = heads * lq;
-  const shift = temp(lse.shape);
+  const ds4 = keptQuads(gpu, plan);
+  const terms = temp([...lse.shape, 2]);
   dispatch({
     variants: [
       {
@@ -107,23 +118,41 @@ export function recordAttentionBackward(
         uniforms: { rows, lq, d4: d / 4, heads: layout.heads },
       },
     ],
-    bindings: [dy, o, dlse, shift],
+    bindings: [dy, o, dlse, lse, terms],
     work: 2 * rows * d,
     label: "attention delta",
   });
-  dispatch({
-    variants: attentionVariants(gpu, backwardQ, options, inRows(heads, lq), uniforms),
-    bindings: [q, k, v, dy, lse, shift, dq],
-    work: 6 * rows * lk * d,
-    shapeClass,
-  });
+  const kept = temp([Math.max(4, rows * ds4 * 4)]);
   dispatch({
     variants: attentionVariants(gpu, backwardKv, options, inRows(heads / layout.group, lk), {
       ...uniforms,
       packed: dv ? 0 : 1,
+      ds4,
     }),
-    bindings: [q, dy, k, v, lse, shift, dk, dv ?? temp([4], q.dtype)],
+    bindings: [q, dy, k, v, terms, dk, dv ?? temp([4], q.dtype), kept],
     work: 8 * rows * lk * d,
     shapeClass,
   });
+  if (ds4 > 0) {
+    dispatch({
+      variants: attentionVariants(gpu, backwardKeys, options, inRows(heads, lq), { ...uniforms, ds4 }),
+      bindings: [k, kept, dq],
+      work: 2 * rows * lk * d,
+      shapeClass,
+    });
+    return;
+  }
+  dispatch({
+    variants: attentionVariants(gpu, backwardQ, options, inRows(heads, lq), uniforms),
+    bindings: [q, k, v, dy, terms, dq],
+    work: 6 * rows * lk * d,
+    shapeClass,
+  });
+}
+
+/** Fours of ds in a row of queries when they are kept, else 0. */
+function keptQuads(gpu: Recorder["gpu"], { heads, lq, lk, lean }: AttentionPlan): number {
+  const quads = Math.ceil(lk / 4);
+  const most = Math.min(KEEP_BYTES, gpu.device.limits.maxStorageBufferBindingSize);
+  return !lean && heads * lq * quads * 16 <= most ? quads : 0;
 }

@@ -51,6 +51,7 @@ function planOf(qkv: Tensor, attrs: PackedAttrs): AttentionPlan {
     d,
     scale: attrs.scale ?? 1 / Math.sqrt(d),
     causal: attrs.causal ?? false,
+    lean: attrs.lean ?? false,
     layout: {
       heads,
       group: heads / kvHeads,
@@ -234,6 +235,11 @@ export const attentionPackedBackwardOp = defineOp<PackedAttrs>({
       name: "grouped, causal over groups",
       inputs: backwardInputs(1, 131, 2, 1, 16),
       attrs: { heads: 2, kvHeads: 1, causal: true },
+    },
+    {
+      name: "grouped, causal over groups, lean",
+      inputs: backwardInputs(1, 131, 2, 1, 16),
+      attrs: { heads: 2, kvHeads: 1, causal: true, lean: true },
     },
   ],
   rejects: [

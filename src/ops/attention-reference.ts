@@ -7,6 +7,11 @@ export interface AttentionAttrs {
   causal?: boolean;
   /** Factor on q·k; 1/√D when left out. */
   scale?: number;
+  /**
+   * The gradient computes scores twice instead of keeping a number for each pair of query and key. It does so anyway where
+   * they would take more than 128 MiB.
+   */
+  lean?: boolean;
 }
 
 export interface AttentionSizes {

@@ -61,6 +61,7 @@ export function expectAttention(
 const planOf = (q: Tensor, k: Tensor, attrs: AttentionAttrs): AttentionPlan => ({
   ...attentionSizes(q, k, attrs),
   causal: attrs.causal ?? false,
+  lean: attrs.lean ?? false,
   layout: APART,
 });
 
@@ -230,7 +231,13 @@ export const attentionBackwardOp = defineOp<AttentionAttrs>({
   reference: attentionBackwardReference,
   samples: [
     { name: "odd", inputs: backwardInputs(2, 7, 13, 16), attrs: {} },
+    { name: "odd, lean", inputs: backwardInputs(2, 7, 13, 16), attrs: { lean: true } },
     { name: "causal over groups", inputs: backwardInputs(1, 131, 140, 32), attrs: { causal: true } },
+    {
+      name: "causal over groups, lean",
+      inputs: backwardInputs(1, 131, 140, 32),
+      attrs: { causal: true, lean: true },
+    },
     { name: "long and wide", inputs: backwardInputs(1, 5, 260, 128), attrs: { scale: 0.05 } },
   ],
   rejects: [
