@@ -12,6 +12,7 @@ import { initialValues } from "../../nn/init";
 import { formatNumber, formatPercent } from "../../ui/format";
 import { modelSpecs } from "./engine/video/model";
 import { encodeWeights, readWeights } from "./engine/video/weights";
+import { SHIPPED_NAME } from "./panel/video/shipped";
 import type { VideoComparison } from "./protocol-video";
 
 const folder = mkdtempSync(join(tmpdir(), "tessera-video-"));
@@ -83,7 +84,6 @@ test("trains, samples both clips, shows what the session reported, stores and op
   visit,
 }) => {
   const app = await visit(hash());
-  expect(await button(app, "Sample").isDisabled()).toBe(true);
   await button(app, "Train").click();
   await app.idle();
   expect(await runWords(app)).toMatch(/^Done in .+ 4 steps, loss [\d.]+, validation loss [\d.]+$/);
@@ -149,6 +149,15 @@ test("trains, samples both clips, shows what the session reported, stores and op
   expect((await colours(app, "Sparse clip")).length).toBeGreaterThan(20);
 });
 
+test("opens on the page's own weights, and the first press samples a clip of them", async ({ visit }) => {
+  const app = await visit("#/w/sparse-attention?part=video&clipSteps=3&sparseSearches=2&sparseDenseSteps=1");
+  await app.page.getByText(SHIPPED_NAME, { exact: true }).waitFor();
+  await button(app, "Sample").click();
+  await app.idle();
+  expect(await runWords(app)).toMatch(/^Done in .+ PSNR [\d.]+ dB, SSIM [\d.]+, speed-up [\d.]+×$/);
+  expect((await colours(app, "Dense clip")).length).toBeGreaterThan(20);
+});
+
 test("weights come back in, wrong ones are refused in words, a cancel ends sampling and keeps what was drawn", async ({
   visit,
 }) => {
@@ -170,7 +179,7 @@ test("weights come back in, wrong ones are refused in words, a cancel ends sampl
   await input.setInputFiles(wrong);
   await app.page.getByText("Weights of tessera-video-transformer-1 are needed").waitFor();
   await app.idle();
-  expect(await button(app, "Sample").isDisabled()).toBe(true);
+  await app.page.getByText(SHIPPED_NAME, { exact: true }).waitFor();
   await input.setInputFiles(weights);
   await app.page.getByText(/^1 step, loss /).waitFor();
   await app.idle();

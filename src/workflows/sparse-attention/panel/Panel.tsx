@@ -16,6 +16,7 @@ import { Laboratory } from "./Laboratory";
 import classes from "./Panel.module.css";
 import { createLab, isBusy, type Lab } from "./store";
 import { videoKeeper } from "./video/keep";
+import { shippedWeights } from "./video/shipped";
 import { createVideoLab, isVideoBusy, type VideoLab } from "./video/store";
 import { VideoPart } from "./video/VideoPart";
 
@@ -71,6 +72,7 @@ function useParts(part: PageSettings["part"]): { lab: Lab; video: VideoLab } {
           () => new Worker(new URL("../engine/video/worker.ts", import.meta.url), { type: "module" }),
           { cancelWithinMs: CANCEL_WITHIN_MS },
         ),
+        shippedWeights,
         videoKeeper(runs),
       ),
     };
@@ -87,6 +89,11 @@ function useParts(part: PageSettings["part"]): { lab: Lab; video: VideoLab } {
       video.close();
     };
   }, [parts]);
+  // Comes after the effect above, which may have begun to open a stored run.
+  useEffect(() => {
+    const { state, takeShipped } = parts.video;
+    if (part === "video" && state.getState().weights.state === "none") void takeShipped();
+  }, [part, parts]);
   return parts;
 }
 

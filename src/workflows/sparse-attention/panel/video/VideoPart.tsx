@@ -62,17 +62,13 @@ export function VideoPart({ lab, settings, setParams, blocked }: Props) {
         <RunBar
           state={job.state}
           progress={job.progress}
-          onRun={() => void lab.train(settings)}
+          onRun={() => void lab.sample(settings)}
           onCancel={lab.cancel}
           onPause={() => void lab.pause()}
           onResume={lab.resume}
-          runLabel="Train"
-          disabledReason={why}
-          second={{
-            label: "Sample",
-            onRun: () => void lab.sample(settings),
-            disabledReason: why ?? whyNotSample(state),
-          }}
+          runLabel="Sample"
+          disabledReason={why ?? whyNotSample(state)}
+          second={{ label: "Train", onRun: () => void lab.train(settings), disabledReason: why }}
           error={job.error}
           summary={summaryWords(state)}
           actions={<ExportMenu items={videoExports(state)} />}

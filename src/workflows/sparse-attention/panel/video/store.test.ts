@@ -32,9 +32,9 @@ const row = (step: number, loss = 1): VideoMetrics => ({
   gflops: 1,
 });
 
-function start(keeper?: VideoKeeper) {
+function start(keeper?: VideoKeeper, shipped = async (): Promise<Blob> => new Blob(["ours"])) {
   const fake = fakeClient();
-  const lab = createVideoLab(fake.client as unknown as VideoClient, keeper);
+  const lab = createVideoLab(fake.client as unknown as VideoClient, shipped, keeper);
   const next = (method: string) =>
     fake.next(method as OpenCall["method"]) as Omit<OpenCall, "emit"> & {
       emit(name: string, data: unknown): void;
@@ -73,6 +73,7 @@ test("a training that is cancelled keeps its curve, its weights and a state to g
 test("a worker that died is given the weights again before it samples", async () => {
   const { lab, next, get } = start();
   const loading = lab.loadWeights(new Blob(["abc"]), "w.safetensors");
+  await settle();
   await next("loadWeights").answer(info);
   await loading;
   const first = lab.sample(settings);
@@ -94,12 +95,36 @@ test("a worker that died is given the weights again before it samples", async ()
   expect(get().live).toEqual({});
 });
 
+test("the page's own weights are taken as a file is; when they cannot be had it says so and a file still can be", async () => {
+  const { lab, next, get } = start();
+  const opening = lab.takeShipped();
+  await settle();
+  expect(get().weights.state).toBe("waiting");
+  const load = next("loadWeights");
+  expect(load.request).toMatchObject({ name: "video-xxs.safetensors" });
+  await load.answer(info);
+  await opening;
+  expect(get()).toMatchObject({ view: "clips", weights: { state: "ready", value: info } });
+  expect(await get().file?.text()).toBe("ours");
+
+  const offline = start(undefined, () => Promise.reject(new TesseraError("no-weights", "Not to be had.")));
+  await offline.lab.takeShipped();
+  expect(offline.get().weights).toMatchObject({ state: "failed", error: { message: "Not to be had." } });
+  const good = offline.lab.loadWeights(new Blob(["abc"]), "w.safetensors");
+  await settle();
+  await offline.next("loadWeights").answer(info);
+  await good;
+  expect(offline.get().weights.state).toBe("ready");
+});
+
 test("a file that is refused leaves the weights before in use", async () => {
   const { lab, next, get } = start();
   const good = lab.loadWeights(new Blob(["abc"]), "w.safetensors");
+  await settle();
   await next("loadWeights").answer(info);
   await good;
   const bad = lab.loadWeights(new Blob(["x"]), "x.safetensors");
+  await settle();
   await next("loadWeights").fail(new TesseraError("weights", "Not weights."));
   await bad;
   expect(get().weights).toMatchObject({ state: "failed", value: info });
@@ -190,7 +215,7 @@ test("a stored run opens again with its curve, weights, state and clips, and can
 test("words: how weights were trained, what changed, the smoothed curve, means over layers", () => {
   expect(trainingWords(info)).toBe("2 steps, loss 1.50, stopped before its end, weights of the last step");
   expect(isBarelyTrained(info)).toBe(true);
-  expect(isBarelyTrained({ ...info, origin: { ...info.origin!, steps: 2000 } })).toBe(false);
+  expect(isBarelyTrained({ ...info, origin: { ...info.origin!, steps: 20_000 } })).toBe(false);
   const now = { ...settings, trainSteps: 5, clipSteps: 7 };
   expect(changedVideoSettings("train", settings, now)).toEqual(["Train steps"]);
   expect(changedVideoSettings("sample", settings, now)).toEqual(["Clip steps"]);

@@ -6,6 +6,7 @@ import type { CallOptions, Client } from "../../../../rpc/client";
 import type { VideoSettings } from "../../protocol-video-page";
 import type { VideoEvents, VideoService } from "../../protocol-video-session";
 import type { VideoKeeper, VideoKeeping } from "./keep";
+import { SHIPPED_NAME } from "./shipped";
 import {
   NO_VIDEO,
   restoredVideo,
@@ -21,6 +22,8 @@ export type VideoClient = Pick<Client<VideoService, VideoEvents>, "call" | "paus
 export interface VideoLab {
   state: StoreApi<VideoState>;
   show(view: VideoViewId): void;
+  /** Takes the weights that come with the page. */
+  takeShipped(): Promise<void>;
   /** Reads a file of weights; what is wrong with it is kept in `weights`, and the weights before stay in use. */
   loadWeights(file: Blob, name: string): Promise<void>;
   /** Asks for sizes and cost; the latest of several answers counts. */
@@ -42,8 +45,12 @@ type VideoEvent = Parameters<NonNullable<Options["onEvent"]>>[0];
 const ACTIVE: readonly VideoJob["state"][] = ["running", "pausing", "paused", "cancelling"];
 export const isVideoBusy = (job: VideoJob): boolean => ACTIVE.includes(job.state);
 
-/** Makes the store; without a keeper runs are not stored. */
-export function createVideoLab(client: VideoClient, keeper?: VideoKeeper): VideoLab {
+/** Makes the store; `shipped` reads the weights that come with the page; without a keeper runs are not stored. */
+export function createVideoLab(
+  client: VideoClient,
+  shipped: () => Promise<Blob>,
+  keeper?: VideoKeeper,
+): VideoLab {
   const state = createStore<VideoState>(() => NO_VIDEO);
   const { getState: get, setState: set } = state;
   let abort: AbortController | undefined;
@@ -152,23 +159,28 @@ export function createVideoLab(client: VideoClient, keeper?: VideoKeeper): Video
       set({ trained, device: trained.device });
     });
 
+  const takeWeights = async (read: () => Promise<Blob>, name: string): Promise<void> => {
+    const before = get().weights.value;
+    set({ weights: { state: "waiting", value: before } });
+    try {
+      const file = await read();
+      const value = await client.call("loadWeights", { blob: file, name });
+      isHeld = true;
+      keeping = undefined;
+      // What was trained and sampled before belongs to other weights.
+      const { device, inspection } = get();
+      set({ ...NO_VIDEO, view: "clips", device, inspection, weights: { state: "ready", value }, file });
+    } catch (error) {
+      failed(error);
+      set({ weights: { state: "failed", value: before, error } });
+    }
+  };
+
   return {
     state,
     show: (view) => set({ view }),
-    async loadWeights(file, name) {
-      const before = get().weights.value;
-      set({ weights: { state: "waiting", value: before } });
-      try {
-        const value = await client.call("loadWeights", { blob: file, name });
-        isHeld = true;
-        keeping = undefined;
-        // What was trained and sampled before belongs to other weights.
-        set({ ...NO_VIDEO, device: get().device, weights: { state: "ready", value }, file });
-      } catch (error) {
-        failed(error);
-        set({ weights: { state: "failed", value: before, error } });
-      }
-    },
+    takeShipped: () => takeWeights(shipped, SHIPPED_NAME),
+    loadWeights: (file, name) => takeWeights(async () => file, name),
     async inspect(settings) {
       const mine = ++inspections;
       set({ inspection: { state: "waiting", value: get().inspection.value } });

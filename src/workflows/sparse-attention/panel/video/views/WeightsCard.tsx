@@ -1,8 +1,9 @@
-// Where weights come from: trained here, or a file of an earlier training; and in words what they are.
-import { Text } from "@mantine/core";
+// Where weights come from: the page's own, trained here, or a file of an earlier training; and in words what they are.
+import { Button, Text } from "@mantine/core";
 import { formatBytes } from "../../../../../base/stats";
 import { Dropzone } from "../../../../../ui/Dropzone";
 import { Panel as Card } from "../../../../../ui/Panel";
+import { SHIPPED_NAME } from "../shipped";
 import type { VideoState } from "../state";
 import { isVideoBusy, type VideoLab } from "../store";
 import { sizeWords, trainingWords } from "../words";
@@ -19,6 +20,18 @@ export function WeightsCard({ lab, state }: { lab: VideoLab; state: VideoState }
         busy={weights.state === "waiting"}
         disabled={isVideoBusy(job)}
         error={weights.error}
+        actions={
+          info?.name !== SHIPPED_NAME && (
+            <Button
+              size="xs"
+              variant="default"
+              disabled={isVideoBusy(job) || weights.state === "waiting"}
+              onClick={() => void lab.takeShipped()}
+            >
+              Use the page’s own
+            </Button>
+          )
+        }
         compact
       />
       {info && (
