@@ -87,7 +87,7 @@ fn absorb(head: u32, i: u32, key: u32) {
     dk_tile[c] += a_tile(at, c) * ds;
   }
   if (key < 4u * p.ds4) {
-    let rows = transpose(ds);
+    var rows = transpose(ds); // indexed by a number that the loop counts
     for (var r = 0u; r < min(4u, p.lq - i); r++) { kept[(head * p.lq + i + r) * p.ds4 + key / 4u] = rows[r]; }
   }
 }
