@@ -1,6 +1,7 @@
 // The house rules, executable: layers, headers, sizes, deletable workflows, no network, clean tracked files.
 // It reads text and imports only; the size of the first bundle is checked on the build, not here.
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -208,12 +209,23 @@ describe("house rules", () => {
   });
 
   it("tracks no machine path and no resolved registry address", () => {
-    const words = new RegExp(["/work/(?:main|shared)", "/root/", "registry\\.npm", "npmmirror"].join("|"));
+    const words = new RegExp(["/(?:work/(?:main|shared)|root/)", "registry\\.npm", "npmmirror"].join("|"));
     const bad = files
       .filter((file) => /\.(tsx?|mjs|json|wgsl|md|html|css|svg|yml)$|^\.ci\//.test(file) && exists(file))
       .filter((file) => file !== "src/tidy.test.ts" && words.test(readFileSync(file, "utf8")));
     check(bad.map((file) => `${file}: machine path or registry`));
     expect(readFileSync("package-lock.json", "utf8")).not.toContain('"resolved"');
+  });
+
+  it("ships no weights without a card that names their SHA-256", () => {
+    const weights = files.filter((file) => file.startsWith("public/models/") && !file.endsWith(".md"));
+    expect(weights).not.toEqual([]);
+    const bare = weights.filter((file) => {
+      const card = file.replace(/\.[^.]+$/, ".md");
+      const hash = createHash("sha256").update(readFileSync(file)).digest("hex");
+      return !files.includes(card) || !readFileSync(card, "utf8").includes(hash);
+    });
+    check(bare.map((file) => `${file}: no card, or of another file`));
   });
 
   it("uses every dependency", () => {

@@ -30,8 +30,8 @@ export function BarelyTrained({ info }: { info: WeightsInfo | undefined }) {
   if (!isBarelyTrained(info)) return null;
   return (
     <Warning title="These weights are barely trained">
-      {trainingWords(info)}. With less than {BARELY_TRAINED.toLocaleString("en")} steps a clip is noise or
-      blotches of colour without shapes; PSNR and SSIM then say little about the method. Times and the
+      {trainingWords(info)}. Clips of 2,400 steps of four were still blotches without shapes: below{" "}
+      {BARELY_TRAINED.toLocaleString("en")} steps PSNR and SSIM say little about the method. Times and the
       schedule are as they are.
     </Warning>
   );
