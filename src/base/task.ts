@@ -27,3 +27,8 @@ export function plainContext(parts: Partial<TaskContext> = {}): TaskContext {
   const signal = parts.signal ?? new AbortController().signal;
   return { report: () => {}, emit: () => {}, gate: async () => throwIfCancelled(signal), ...parts, signal };
 }
+
+/** Progress, pause and cancel of a context, for work whose own events are not for whoever listens there. */
+export function withoutEvents<Events extends object>(context: TaskContext<Events>): TaskContext {
+  return { ...context, emit: () => {} };
+}

@@ -53,8 +53,14 @@ function buffersOf({ state }: Trainer): [string, Tensor][] {
   ];
 }
 
-/** The state after the steps asked for so far; it waits for them. */
-export async function encodeTraining(trainer: Trainer): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * The state after the steps asked for so far; it waits for them. `notes` go into the metadata beside what this module writes
+ * there: what the caller must know of a state before it makes a trainer for it.
+ */
+export async function encodeTraining(
+  trainer: Trainer,
+  notes: Readonly<Record<string, string>> = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const { parameters, control } = trainer.state;
   const tensors: TensorToWrite[] = [];
   const steps = trainer.steps;
@@ -64,8 +70,23 @@ export async function encodeTraining(trainer: Trainer): Promise<Uint8Array<Array
   }
   tensors.push({ name: "control", dtype: "F32", shape: [CONTROL_SIZE], data: await control.readFloats() });
   const { optimiser } = trainer;
-  return encodeSafetensors(tensors, { format: FORMAT, version: VERSION, optimiser, steps: String(steps) });
+  const own = { format: FORMAT, version: VERSION, optimiser, steps: String(steps) };
+  return encodeSafetensors(tensors, { ...notes, ...own });
 }
+
+/** What a state says of itself before its tensors are read. @throws TesseraError `checkpoint` for another kind of file. */
+export function trainingHead(file: TensorFile): { steps: number; optimiser: string } {
+  const { format, version, optimiser = "", steps } = file.metadata;
+  if (format !== FORMAT) throw refused(file, "it is no training state; weights alone start a new run");
+  if (version !== VERSION)
+    throw refused(file, `it has version ${version}, this program reads version ${VERSION}`);
+  if (!/^\d{1,15}$/.test(steps)) throw refused(file, `its number of steps is ${JSON.stringify(steps)}`);
+  return { steps: Number(steps), optimiser };
+}
+
+/** The error of a state that does not fit, with the reason in words. */
+export const refused = (file: TensorFile, why: string): TesseraError =>
+  new TesseraError("checkpoint", `This state cannot be resumed: ${why}: ${file.name}`, { file: file.name });
 
 /**
  * Takes a saved state over into a trainer of the same model and optimiser; it then goes on after the saved steps. Nothing is
@@ -90,11 +111,8 @@ export async function resumeTraining(trainer: Trainer, file: TensorFile): Promis
 }
 
 function expectFits(trainer: Trainer, file: TensorFile): number {
-  const bad = (why: string): TesseraError =>
-    new TesseraError("checkpoint", `This state cannot be resumed: ${why}: ${file.name}`, { file: file.name });
-  const { format, version, optimiser, steps } = file.metadata;
-  if (format !== FORMAT) throw bad("it is no training state; weights alone start a new run");
-  if (version !== VERSION) throw bad(`it has version ${version}, this program reads version ${VERSION}`);
+  const bad = (why: string): TesseraError => refused(file, why);
+  const { steps, optimiser } = trainingHead(file);
   if (optimiser !== trainer.optimiser)
     throw bad(`it was trained with ${optimiser}, this run uses ${trainer.optimiser}`);
   const wanted = new Map<string, readonly number[]>([["control", [CONTROL_SIZE]]]);
@@ -112,8 +130,7 @@ function expectFits(trainer: Trainer, file: TensorFile): number {
   }
   const extra = [...found.keys()].find((name) => !wanted.has(name));
   if (extra) throw bad(`${extra} is not of this model`);
-  if (!/^\d{1,15}$/.test(steps)) throw bad(`its number of steps is ${JSON.stringify(steps)}`);
-  return Number(steps);
+  return steps;
 }
 
 /** Bytes of a training state, without the header: what must fit in storage. */

@@ -118,6 +118,8 @@ export type VideoService = {
   loadWeights(request: { blob: Blob; name: string }, context: Context): Promise<WeightsInfo>;
   /** Trains from fresh weights, or goes on from a state; emits `metrics`, `state` and `weights`. */
   train(request: { settings: VideoSettings; state: Blob | null }, context: Context): Promise<TrainedVideo>;
+  /** Asks the training that runs for its state after the current step: it may be the last that runs. Waits for nothing. */
+  saveState(request: Record<string, never>, context: Context): Promise<void>;
   /** Samples one clip by both samplers from the same noise; emits `step` and `preview` after each step. */
   sample(request: { settings: VideoSettings }, context: Context): Promise<SampledVideo>;
   close(request: Record<string, never>, context: Context): Promise<void>;

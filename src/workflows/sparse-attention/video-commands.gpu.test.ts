@@ -144,9 +144,12 @@ test("a training that was cancelled goes on from its checkpoint to the same file
   expect(files.has("parts")).toBe(false);
   expect(await run("train", parts)).toMatchObject({ resumedAt: 3, written: ["parts", "state"] });
   expect(files.get("parts")).toEqual(files.get("whole"));
-  // A finished run has nothing left to do, and another model is refused by what differs.
-  expect(await run("train", parts)).toMatchObject({ resumedAt: 6, loss: null });
-  await expect(run("train", { ...parts, dim: 64 })).rejects.toThrow(/This state cannot be resumed: .* is \[/);
+  // A finished run has nothing left to do but to tell its loss, and another model is refused by what differs.
+  const { loss } = await run<{ loss: number }>("train", { ...flags, out: "whole" });
+  expect(await run("train", parts)).toMatchObject({ resumedAt: 6, loss });
+  await expect(run("train", { ...parts, dim: 64 })).rejects.toThrow(
+    "it is of a model of 8 frames of 16 × 16, width 32, 1 block, 2 heads after 6 steps, asked for is one of 8 frames of 16 × 16, width 64, 1 block, 2 heads: state",
+  );
 });
 
 test("Muon is another optimiser, not another name", async () => {

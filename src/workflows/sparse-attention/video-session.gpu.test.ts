@@ -170,6 +170,23 @@ test("a stopped training keeps the weights of its last step, and goes on to the 
   expect(on.weights.id).toBe(whole.weights.id);
 });
 
+test("asked for, the state comes after the step that runs, and the training goes on to the same weights", async () => {
+  const long = { ...settings, trainSteps: 6 };
+  const whole = await session.train({ settings: long, state: null }, contextOf().context);
+  const asking = contextOf((event) => {
+    if (event.name === "metrics" && event.data[0].step === 2) void session.saveState({}, asking.context);
+  });
+  const trained = await session.train({ settings: long, state: null }, asking.context);
+  expect(trained.weights.id).toBe(whole.weights.id);
+  const names = asking.events.filter((e) => e.name === "state" || e.name === "metrics");
+  expect(names.map((e) => (e.name === "state" ? `state ${e.data.steps}` : `step ${e.data[0].step}`))).toEqual(
+    [...["step 1", "step 2", "step 3", "state 3", "step 4", "step 5", "step 6", "state 6"]],
+  );
+  const [{ bytes }] = of(asking.events, "state");
+  const on = await session.train({ settings: long, state: new Blob([bytes]) }, contextOf().context);
+  expect(on.weights).toEqual(whole.weights);
+});
+
 test("a cancelled sampling ends after the step it is in, with the steps done told", async () => {
   const run: ReturnType<typeof contextOf> = contextOf((event) => {
     if (event.name === "preview" && event.data.step === 2) run.abort.abort();

@@ -5,6 +5,7 @@ import { useEffect, useMemo } from "react";
 import { useStore } from "zustand";
 import { connect } from "../../../rpc/client";
 import { publishDeviceFailure, publishDeviceOpened, publishDeviceStatus } from "../../../ui/device-store";
+import { onLeaving } from "../../../ui/leaving";
 import { resumeId } from "../../../ui/resume";
 import type { PanelProps } from "../../define";
 import type { AttentionEvents, AttentionService, DeviceInfo } from "../protocol";
@@ -82,7 +83,11 @@ function useParts(part: PageSettings["part"]): { lab: Lab; video: VideoLab } {
     const { lab, video } = parts;
     const id = resumeId();
     if (id) void (part === "video" ? video.reopen(id) : lab.reopen(id));
-    const stops = [lab.state.subscribe(publishDevice), video.state.subscribe(publishDevice)];
+    const stops = [
+      lab.state.subscribe(publishDevice),
+      video.state.subscribe(publishDevice),
+      onLeaving(video.saveState),
+    ];
     return () => {
       for (const stop of stops) stop();
       lab.close();

@@ -2,6 +2,7 @@
 // and writes through the host only.
 import { bool, choice, int, text } from "../../../../base/params";
 import { openSafetensors } from "../../../../formats/safetensors";
+import { createPace } from "../../../../runs/pace";
 import { defineCommand } from "../../../define";
 import { modelParams, trainParams } from "../../protocol-video";
 import { videoTokenCount } from "./cost";
@@ -27,21 +28,27 @@ export const trainCommand = defineCommand({
       min: 1,
       max: 1_000_000,
       unit: "steps",
-      help: "Steps between two checkpoints.",
+      help: "Steps between two checkpoints, at most.",
+    }),
+    checkpointSeconds: int(60, {
+      min: 1,
+      max: 86_400,
+      unit: "s",
+      help: "Time between two checkpoints, at most; more where writing one takes over a hundredth of it.",
     }),
     dtype: choice("F16", ["F16", "F32"], { help: "Element type of the weights file." }),
     out: text("video.safetensors", { help: "File for the averaged weights." }),
   },
   async run({ params: flags }, host, context) {
     const settings = settingsOf(flags);
-    const { lean, every, from, out, dtype, checkpoint, checkpointEvery } = flags;
+    const { lean, every, from, out, dtype, checkpoint, checkpointEvery, checkpointSeconds } = flags;
     const given = from ? await readWeights(await host.open(from)) : undefined;
     const asked = configOf(flags);
     const { dim, layers, heads } = given?.config ?? asked;
     const config = { ...asked, dim, layers, heads };
     const state = checkpoint ? await openIfThere(host, checkpoint) : undefined;
     const keep = checkpoint && {
-      every: checkpointEvery,
+      pace: createPace({ everySteps: checkpointEvery, everyMs: 1000 * checkpointSeconds }),
       save: (bytes: Uint8Array) => host.write(checkpoint, bytes),
       ...(state && { resume: await openSafetensors(state) }),
     };

@@ -1,13 +1,15 @@
 // Trains the video transformer on clips made on the fly. All that a step reads follows from (seed, step), so a checkpoint is
 // the optimiser's state and the step. It writes no file; the caller is handed what to write.
-import { TesseraError } from "../../../../base/errors";
+import { toRecord } from "../../../../base/errors";
 import type { ParamValues } from "../../../../base/params";
 import type { TaskContext } from "../../../../base/task";
 import type { TensorFile } from "../../../../formats/tensor-data";
 import type { Gpu } from "../../../../gpu/gpu";
 import { encodeTraining, resumeTraining } from "../../../../nn/checkpoint";
+import { expectGood } from "../../../../nn/divergence";
 import { createParameters, type ParameterValues, readParameters } from "../../../../nn/parameters";
 import { createTrainer, type StepMetrics, type Trainer } from "../../../../nn/trainer";
+import type { Pace } from "../../../../runs/pace";
 import { scoped, scopedSync } from "../../../../tensor/scope";
 import type { Tensor } from "../../../../tensor/tensor";
 import type { trainParams, VideoConfig } from "../../protocol-video";
@@ -15,6 +17,7 @@ import { trainingCost } from "./cost";
 import { expectFits } from "./fits";
 import { createBatches, flowLoss } from "./flow";
 import { createModel, modelSpecs } from "./model";
+import { encodeNotes, notesFor, TOLD_LOSSES } from "./state-file";
 
 export type TrainSettings = ParamValues<typeof trainParams>;
 
@@ -28,10 +31,10 @@ export interface TrainRequest {
   /** Steps between two reports. */
   every: number;
   checkpoint?: {
-    /** Steps between two checkpoints. */
-    every: number;
-    /** Takes the bytes of a state: each `every` steps, at the end, when cancelled, and before an error about the numbers. */
-    save(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+    /** When a state is handed out on the way. */
+    pace: Pace;
+    /** Takes the bytes of the state after so many good steps: when one is due, at the end, and when cancelled. */
+    save(bytes: Uint8Array<ArrayBuffer>, steps: number): Promise<void>;
     /** A state to go on from. */
     resume?: TensorFile;
   };
@@ -52,7 +55,7 @@ export interface Trained {
   losses: number[];
   /** Steps done before this call, by the checkpoint. */
   resumedAt: number;
-  /** Mean of the last tenth of all steps, at most 100, as far as this call did them; null when it did none. */
+  /** Mean of the last tenth of all steps, at most `TOLD_LOSSES`, those before a checkpoint included; null when none was done. */
   loss: number | null;
   /** Of the averaged weights, on clips that training never draws. */
   validationLoss: number;
@@ -71,8 +74,7 @@ const MUON_ADAMW_RATE = 0.1;
 
 /**
  * Runs all steps. @throws TesseraError `too-large` before anything is allocated, `diverged` when a step has no finite loss
- * or gradient (the device skips such a step, so the state that is saved then is that of the last good one), `checkpoint`,
- * `cancelled`.
+ * or gradient or an exploded loss (the state that was handed out last is then the last good one), `checkpoint`, `cancelled`.
  */
 export async function train(
   gpu: Gpu,
@@ -108,38 +110,53 @@ export async function train(
       emaDecay: Math.min(settings.emaDecay, Math.max(0, 1 - 10 / settings.steps)),
     });
     const { checkpoint } = request;
-    if (checkpoint?.resume) await resumeTraining(trainer, checkpoint.resume);
+    let before: readonly number[] = [];
+    if (checkpoint?.resume) {
+      before = notesFor(checkpoint.resume, config).losses;
+      await resumeTraining(trainer, checkpoint.resume);
+    }
     const resumedAt = trainer.steps;
-    const save = async (): Promise<void> => checkpoint?.save(await encodeTraining(trainer));
     const losses: number[] = [];
+    const lastLosses = (): number[] => [...before, ...losses.slice(-TOLD_LOSSES)].slice(-TOLD_LOSSES);
+    const save = async (): Promise<void> => {
+      const from = performance.now();
+      const notes = encodeNotes({ config, settings, losses: lastLosses() });
+      const bytes = await encodeTraining(trainer, notes);
+      checkpoint?.pace.handedOut(performance.now() - from);
+      await checkpoint?.save(bytes, trainer.steps);
+    };
     const started = performance.now();
     let [reported, peakBytes] = [started, 0];
+    /** Reads the steps since the last call and tells of them. */
+    const tell = async (): Promise<void> => {
+      const steps = await trainer.metrics();
+      if (steps.length === 0) return;
+      expectGood(steps, lastLosses());
+      losses.push(...steps.map((s) => s.loss));
+      const now = performance.now();
+      const perSecond = (1000 * steps.length) / (now - reported);
+      reported = now;
+      peakBytes = Math.max(peakBytes, gpu.pool.stats().allocatedBytes);
+      context.report({
+        done: trainer.steps,
+        total: settings.steps,
+        what: `Training, loss ${losses[losses.length - 1].toFixed(4)}, ${perSecond.toPrecision(3)} steps a second`,
+      });
+      const clips = settings.batch * settings.accumulate;
+      await onReport({ steps, stepsPerSecond: perSecond, flops: perSecond * clips * trainingCost(config) });
+    };
     try {
       while (trainer.steps < settings.steps) {
         await context.gate();
         const first = trainer.steps * settings.accumulate;
         await trainer.step({ batch: (i) => batches.write(first + i) });
         const done = trainer.steps === settings.steps;
-        const saves = checkpoint && (done || trainer.steps % checkpoint.every === 0);
-        if (!done && !saves && trainer.steps % every !== 0) continue;
-        const steps = await trainer.metrics();
-        losses.push(...steps.map((s) => s.loss));
-        expectGood(steps);
+        const saves = checkpoint && (done || checkpoint.pace.isDue(trainer.steps));
+        if (done || saves || trainer.steps % every === 0) await tell();
         if (saves) await save();
-        const now = performance.now();
-        const perSecond = (1000 * steps.length) / (now - reported);
-        reported = now;
-        peakBytes = Math.max(peakBytes, gpu.pool.stats().allocatedBytes);
-        context.report({
-          done: trainer.steps,
-          total: settings.steps,
-          what: `Training, loss ${losses[losses.length - 1].toFixed(4)}, ${perSecond.toPrecision(3)} steps a second`,
-        });
-        const clips = settings.batch * settings.accumulate;
-        await onReport({ steps, stepsPerSecond: perSecond, flops: perSecond * clips * trainingCost(config) });
       }
       const values = await readParameters(weights, trainer.state.average);
-      const tail = losses.slice(-Math.min(100, Math.ceil(settings.steps / 10)));
+      const tail = lastLosses().slice(-Math.ceil(settings.steps / 10));
       return {
         values,
         losses,
@@ -152,9 +169,10 @@ export async function train(
         peakBytes,
       };
     } catch (error) {
-      const isKept =
-        error instanceof TesseraError && (error.code === "cancelled" || error.code === "diverged");
-      if (isKept && trainer.steps > resumedAt) await save();
+      if (checkpoint && trainer.steps > resumedAt && toRecord(error).code === "cancelled") {
+        await tell();
+        await save();
+      }
       throw error;
     } finally {
       trainer.dispose();
@@ -182,14 +200,4 @@ export function validate(
     }
     return sum / VALIDATION_BATCHES;
   });
-}
-
-function expectGood(steps: readonly StepMetrics[]): void {
-  const bad = steps.find((s) => s.bad !== null);
-  if (!bad) return;
-  throw new TesseraError(
-    "diverged",
-    `Training stopped: at step ${bad.step} the ${bad.bad === "loss" ? "loss" : `gradient of ${bad.bad}`} was not finite; lower the learning rate or the gradient norm limit.`,
-    { step: bad.step, tensor: bad.bad },
-  );
 }

@@ -10,10 +10,12 @@ import { decodeWeights } from "../../../../nn/checkpoint";
 import type { ParameterSpecs, ParameterValues } from "../../../../nn/parameters";
 import { formatShape, sameShape } from "../../../../tensor/shape";
 import type { VideoConfig } from "../../protocol-video";
+import type { WeightsInfo } from "../../protocol-video-session";
+import { videoTokenCount } from "./cost";
 import { modelSpecs } from "./model";
 
 /** Named in the metadata; another number is another architecture. */
-const ARCHITECTURE = "tessera-video-transformer-1";
+export const ARCHITECTURE = "tessera-video-transformer-1";
 
 /** How weights came about, told to whoever opens the file. */
 export interface Origin {
@@ -75,6 +77,38 @@ export async function readWeights(source: ByteSource): Promise<VideoWeights> {
   const id = sum.toString(16).padStart(8, "0");
   return { id, config, values, origin: origin ? parse<Origin>(source, origin) : null };
 }
+
+/** What a page shows of weights in a file of this name and length. */
+export function infoOf(
+  { id, config, values, origin }: VideoWeights,
+  name: string,
+  bytes: number,
+): WeightsInfo {
+  return {
+    id,
+    name,
+    config: plainConfig(config),
+    tokens: videoTokenCount(config),
+    parameters: [...values.values()].reduce((sum, { data }) => sum + data.length, 0),
+    bytes,
+    origin: origin && {
+      steps: origin.steps,
+      seed: origin.seed,
+      loss: origin.loss,
+      validationLoss: origin.validationLoss,
+      ...(origin.stopped && { stopped: true }),
+    },
+  };
+}
+
+const plainConfig = ({ frames, height, width, dim, layers, heads }: VideoConfig): VideoConfig => ({
+  frames,
+  height,
+  width,
+  dim,
+  layers,
+  heads,
+});
 
 /** The weights inside a training state: those of its last step. */
 export async function stateValues(state: TensorFile): Promise<Map<string, ParameterValues>> {

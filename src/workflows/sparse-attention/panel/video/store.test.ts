@@ -70,6 +70,29 @@ test("a training that is cancelled keeps its curve, its weights and a state to g
   expect(get().job.state).toBe("done");
 });
 
+test("a page that may stop has the training hand out its state; so does a pause, and leaving waits for it", async () => {
+  const { fake, lab, next, get } = start();
+  lab.saveState();
+  expect(fake.calls).toEqual([]);
+  const done = lab.train(settings);
+  const call = next("train");
+  lab.saveState();
+  expect(next("saveState").request).toEqual({});
+  call.emit("state", { steps: 1, bytes: new Uint8Array(4) });
+  expect(get().training?.steps).toBe(1);
+  void lab.pause();
+  await next("saveState").answer(undefined);
+
+  lab.close();
+  expect(call.options.signal?.aborted).toBe(true);
+  expect(fake.terminated).toEqual([]);
+  call.emit("state", { steps: 2, bytes: new Uint8Array(4) });
+  await call.fail(new TesseraError("cancelled", "Cancelled."));
+  await done;
+  expect(get().training?.steps).toBe(2);
+  expect(fake.terminated).toEqual(["its page was closed"]);
+});
+
 test("a worker that died is given the weights again before it samples", async () => {
   const { lab, next, get } = start();
   const loading = lab.loadWeights(new Blob(["abc"]), "w.safetensors");

@@ -33,10 +33,13 @@ export interface VideoLab {
   /** From the state that is there, to the number of steps of the form. */
   goOn(settings: VideoSettings): Promise<void>;
   sample(settings: VideoSettings): Promise<void>;
+  /** Has a training that runs hand out its state after the current step, and stores it. */
+  saveState(): void;
   cancel(): void;
   pause(): Promise<void>;
   resume(): void;
   reopen(id: string): Promise<void>;
+  /** Ends what runs and the worker; of a training the last state is stored first. */
   close(): void;
 }
 
@@ -54,6 +57,7 @@ export function createVideoLab(
   const state = createStore<VideoState>(() => NO_VIDEO);
   const { getState: get, setState: set } = state;
   let abort: AbortController | undefined;
+  let running: Promise<void> | undefined;
   let inspections = 0;
   let keeping: VideoKeeping | undefined;
   /** False while the worker does not hold the weights that the page shows. */
@@ -122,12 +126,17 @@ export function createVideoLab(
   };
 
   /** Runs one long job; the store's `job` tells of it, and what it threw stays there. */
-  const run = async (
+  const run = async (...job: Parameters<typeof runOne>): Promise<void> => {
+    if (isVideoBusy(get().job)) return;
+    running = runOne(...job);
+    await running;
+    running = undefined;
+  };
+  const runOne = async (
     kind: VideoJob["kind"],
     settings: VideoSettings,
     work: (options: Options) => Promise<void>,
   ): Promise<void> => {
-    if (isVideoBusy(get().job)) return;
     const own = new AbortController();
     abort = own;
     const view = kind === "train" ? "training" : "clips";
@@ -176,8 +185,15 @@ export function createVideoLab(
     }
   };
 
+  const saveState = (): void => {
+    const { kind, state: now } = get().job;
+    // A worker that dies meanwhile tells so by the training's own call.
+    if (kind === "train" && now === "running") void client.call("saveState", {}).catch(() => {});
+  };
+
   return {
     state,
+    saveState,
     show: (view) => set({ view }),
     takeShipped: () => takeWeights(shipped, SHIPPED_NAME),
     loadWeights: (file, name) => takeWeights(async () => file, name),
@@ -227,6 +243,7 @@ export function createVideoLab(
     },
     async pause() {
       if (get().job.state !== "running") return;
+      saveState(); // nobody knows how long a pause is
       set((now) => ({ job: { ...now.job, state: "pausing" } }));
       await client.pause();
       if (get().job.state === "pausing") set((now) => ({ job: { ...now.job, state: "paused" } }));
@@ -249,7 +266,10 @@ export function createVideoLab(
     },
     close() {
       abort?.abort();
-      client.terminate("its page was closed");
+      client.resume();
+      const end = (): void => client.terminate("its page was closed");
+      if (running) void running.then(end);
+      else end();
     },
   };
 }
