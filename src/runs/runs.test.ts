@@ -107,6 +107,26 @@ test("a run whose tab was closed is interrupted; resumed, it runs again without 
   expect(resumed.error).toBeUndefined();
 });
 
+test("a resumed run that does steps again continues its curve", async () => {
+  const runs = store(memoryFolder());
+  const { id } = await runs.create(someRun);
+  const rows = (from: number, to: number, loss: number) =>
+    Array.from({ length: to - from + 1 }, (_, i) => ({ step: from + i, loss }));
+  await runs.appendMetrics(id, rows(1, 5, 1));
+  await runs.appendMetrics(id, rows(4, 6, 2));
+  await runs.appendMetrics(id, rows(7, 7, 3));
+  const found = await runs.metrics(id);
+  expect(found.map((row) => `${row.step} ${row.loss}`)).toEqual([
+    "1 1",
+    "2 1",
+    "3 1",
+    "4 2",
+    "5 2",
+    "6 2",
+    "7 3",
+  ]);
+});
+
 test("without locks, a run is held while its time stamp is fresh", async () => {
   const folder = memoryFolder();
   let clock = 100_000;

@@ -21,7 +21,10 @@ export interface NewRun {
   codeVersion: string;
 }
 
-/** One moment of a run: metric name to value. A value that is not finite is kept as null. */
+/**
+ * One moment of a run: metric name to value. A value that is not finite is kept as null. `step`, where there is one, grows; a
+ * row that is not behind the last one begins what a resumed run does again.
+ */
 export type MetricRow = Readonly<Record<string, number | null>>;
 
 export interface RunStore {
@@ -47,7 +50,7 @@ export interface RunStore {
   ): Promise<RunRecord>;
   remove(id: string): Promise<void>;
   appendMetrics(id: string, rows: readonly MetricRow[]): Promise<void>;
-  /** All rows that were written whole, in order. */
+  /** All rows that were written whole, in order; steps that were done again only as they were the last time. */
   metrics(id: string): Promise<MetricRow[]>;
   /** Stores or replaces a named file, also a checkpoint: the old content stays until the new one is complete. */
   writeArtefact(id: string, name: string, bytes: Uint8Array, type: string): Promise<void>;
@@ -172,7 +175,7 @@ export function runStore(folder: Folder, options: StoreOptions = {}): RunStore {
       }
     },
     async metrics(id) {
-      return parseMetrics(await folder.read(metricsPath(id)));
+      return withoutRedone(parseMetrics(await folder.read(metricsPath(id))));
     },
     async writeArtefact(id, name, bytes, type) {
       if (!isValidName(name))
@@ -222,4 +225,15 @@ export function parseMetrics(bytes: Uint8Array | undefined): MetricRow[] {
     }
   }
   return rows;
+}
+
+function withoutRedone(rows: readonly MetricRow[]): MetricRow[] {
+  const kept: MetricRow[] = [];
+  const isRedone = (old: MetricRow | undefined, step: number): boolean =>
+    typeof old?.step === "number" && old.step >= step;
+  for (const row of rows) {
+    if (typeof row.step === "number") while (isRedone(kept.at(-1), row.step)) kept.pop();
+    kept.push(row);
+  }
+  return kept;
 }

@@ -120,6 +120,8 @@ export type VideoService = {
   train(request: { settings: VideoSettings; state: Blob | null }, context: Context): Promise<TrainedVideo>;
   /** Asks the training that runs for its state after the current step: it may be the last that runs. Waits for nothing. */
   saveState(request: Record<string, never>, context: Context): Promise<void>;
+  /** What a training state says of itself. @throws TesseraError `checkpoint` for a file that cannot be gone on from. */
+  readState(request: { blob: Blob }, context: Context): Promise<{ steps: number; config: VideoConfig }>;
   /** Samples one clip by both samplers from the same noise; emits `step` and `preview` after each step. */
   sample(request: { settings: VideoSettings }, context: Context): Promise<SampledVideo>;
   close(request: Record<string, never>, context: Context): Promise<void>;

@@ -1,9 +1,8 @@
 // The video transformer through the real page: a few steps of training, one clip by both samplers, the figures that the
 // session reported, a cancel on the way, weights out and in again, and the stored run.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect } from "vitest";
+import { expect } from "vitest";
 import { type App, runWords, test } from "../../../e2e/app";
 import { layoutFaults, pageFaults } from "../../../e2e/page-checks";
 import { encodeSafetensors } from "../../formats/safetensors";
@@ -14,48 +13,11 @@ import { modelSpecs } from "./engine/video/model";
 import { encodeWeights, readWeights } from "./engine/video/weights";
 import { SHIPPED_NAME } from "./panel/video/shipped";
 import type { VideoComparison } from "./protocol-video";
-
-const folder = mkdtempSync(join(tmpdir(), "tessera-video-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-/** One block of 32 wide tokens: seconds on a software adapter. */
-const TINY = {
-  part: "video",
-  trainSteps: "4",
-  // So high that four steps open the gates of attention: the two clips must differ.
-  trainLearningRate: "0.1",
-  trainSeed: "1",
-  clipSteps: "4",
-  sparseDenseSteps: "1",
-  sparseSearches: "2",
-  sparseSparsity: "0.75",
-  modelFrames: "8",
-  modelHeight: "16",
-  modelWidth: "16",
-  modelDim: "32",
-  modelLayers: "1",
-  modelHeads: "2",
-};
-const hash = (more: Record<string, string> = {}): string =>
-  `#/w/sparse-attention?${new URLSearchParams({ ...TINY, ...more })}`;
-
-const button = (app: App, name: string) => app.page.getByRole("button", { name, exact: true });
+import { button, folder, hash, saved } from "./video-testing";
 
 async function open(app: App, tab: string): Promise<void> {
   await app.page.getByRole("tab", { name: tab, exact: true }).click();
   await app.idle();
-}
-
-/** Saves an item of the export menu and gives its path. */
-async function saved(app: App, item: RegExp): Promise<string> {
-  await button(app, "Export").click();
-  const download = app.page.waitForEvent("download");
-  await app.page.getByRole("menuitem", { name: item }).click();
-  const file = await download;
-  const path = join(folder, file.suggestedFilename());
-  await file.saveAs(path);
-  await app.idle();
-  return path;
 }
 
 /** Colours that a canvas shows now, as text, each once. */

@@ -83,6 +83,7 @@ function useParts(part: PageSettings["part"]): { lab: Lab; video: VideoLab } {
     const { lab, video } = parts;
     const id = resumeId();
     if (id) void (part === "video" ? video.reopen(id) : lab.reopen(id));
+    else void video.findInterrupted();
     const stops = [
       lab.state.subscribe(publishDevice),
       video.state.subscribe(publishDevice),

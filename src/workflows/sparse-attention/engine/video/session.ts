@@ -3,6 +3,7 @@
 import { TesseraError } from "../../../../base/errors";
 import { validate } from "../../../../base/params";
 import { type TaskContext, withoutEvents } from "../../../../base/task";
+import { openSafetensors } from "../../../../formats/safetensors";
 import { blobSource } from "../../../../formats/source";
 import { type Gpu, type OpenGpuOptions, openGpu } from "../../../../gpu/gpu";
 import { transfer } from "../../../../rpc/wire";
@@ -13,6 +14,7 @@ import { deviceInfo } from "../device-info";
 import { forwardCost } from "./cost";
 import { inspectVideo, type Rates } from "./inspect";
 import { clipAccount, runClip } from "./run";
+import { readNotes } from "./state-file";
 import { trainAndKeep } from "./train-for-page";
 import { infoOf, readWeights, type VideoWeights } from "./weights";
 
@@ -54,6 +56,10 @@ export function videoSession(
     async train({ settings: asked, state }, context) {
       const settings = validate(videoParams, asked);
       return trainAndKeep(memory, await device(context), settings, state, context);
+    },
+    async readState({ blob }) {
+      const { steps, config } = readNotes(await openSafetensors(blobSource(blob, "state.safetensors")));
+      return { steps, config };
     },
     saveState: async () => memory.pace?.ask(),
     async sample({ settings: asked }, context) {

@@ -6,5 +6,5 @@ import { videoSession } from "./session";
 
 serve<VideoService>(
   videoSession(async () => navigator.gpu, { tuneStore: browserTuneStore() }),
-  { concurrent: ["inspect", "saveState"] },
+  { concurrent: ["inspect", "saveState", "readState"] },
 );

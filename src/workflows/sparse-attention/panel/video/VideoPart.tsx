@@ -57,7 +57,7 @@ export function VideoPart({ lab, settings, setParams, blocked }: Props) {
           </Card>
         </>
       }
-      views={<VideoViews lab={lab} state={state} settings={settings} />}
+      views={<VideoViews lab={lab} state={state} settings={settings} setParams={setParams} />}
       runBar={
         <RunBar
           state={job.state}

@@ -1,19 +1,30 @@
 // Keeps trainings and clips of the video transformer as run records: metrics, weights, the state to go on from, the clips.
 // A failure to store is the caller's to show.
 import { version as codeVersion } from "../../../../../package.json";
-import { TesseraError, toRecord } from "../../../../base/errors";
+import { type Fields, TesseraError, toRecord } from "../../../../base/errors";
 import { busy } from "../../../../base/idle";
-import type { RunStore } from "../../../../runs/store";
-import type { VideoSettings } from "../../protocol-video-page";
+import { defaults } from "../../../../base/params";
+import type { MetricRow, RunStore } from "../../../../runs/store";
+import { pick, type VideoSettings, videoParams } from "../../protocol-video-page";
 import type { SampledVideo, VideoMetrics } from "../../protocol-video-session";
 import { writesInTurn } from "../in-turn";
-import type { StoredVideo, VideoJob, VideoSnapshot } from "./state";
+import type { Interrupted, StoredVideo, VideoJob, VideoSnapshot } from "./state";
 
+const WORKFLOW = "sparse-attention";
+const PART = "video";
 const RESULTS = "results.json";
 const WEIGHTS = "weights.safetensors";
 const TRAINING = "state.safetensors";
 const CLIPS = "clips.f32";
 const BINARY = "application/octet-stream";
+const METRICS: readonly (keyof VideoMetrics)[] = [
+  "step",
+  "loss",
+  "gradientNorm",
+  "learningRate",
+  "stepsPerSecond",
+  "gflops",
+];
 
 /** One run that is being stored. All methods may throw what the storage throws. */
 export interface VideoKeeping {
@@ -33,6 +44,8 @@ export interface VideoKeeper {
   again(id: string): VideoKeeping;
   /** @throws TesseraError `run-missing`, or `run-artefact` for a run that stored nothing. */
   open(id: string): Promise<StoredVideo>;
+  /** The newest training that ended with its page and left a state to go on from. */
+  interrupted(): Promise<Interrupted | undefined>;
 }
 
 /** Keeps runs in the store that `open` gives; it is asked at the first use. */
@@ -43,13 +56,11 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
       inTurn(async (store, own) =>
         store.writeArtefact(own, name, new Uint8Array(await file.arrayBuffer()), type),
       );
-    const results = (store: RunStore, own: string, snapshot: VideoSnapshot): Promise<void> =>
-      store.writeArtefact(
-        own,
-        RESULTS,
-        new TextEncoder().encode(JSON.stringify(snapshot)),
-        "application/json",
-      );
+    const results = async (store: RunStore, own: string, snapshot: VideoSnapshot): Promise<void> => {
+      const bytes = new TextEncoder().encode(JSON.stringify(snapshot));
+      await store.writeArtefact(own, RESULTS, bytes, "application/json");
+      await store.update(own, { summary: summaryOf(snapshot) });
+    };
     return {
       metrics: (rows) =>
         inTurn((store, own) =>
@@ -66,7 +77,7 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
       finish: (job, snapshot, adapter) =>
         inTurn(async (store, own) => {
           await results(store, own, snapshot);
-          await store.update(own, { adapter, summary: summaryOf(snapshot) });
+          await store.update(own, { adapter });
           const state = job.state === "done" || job.state === "cancelled" ? job.state : "failed";
           await store.finish(own, state, job.error === undefined ? undefined : toRecord(job.error));
         }),
@@ -78,9 +89,9 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
         open()
           .then((store) =>
             store.create({
-              workflow: "sparse-attention",
+              workflow: WORKFLOW,
               name,
-              params: { part: "video", ...settings },
+              params: { part: PART, ...settings },
               seed: settings.trainSeed,
               adapter: "",
               codeVersion,
@@ -93,24 +104,59 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
       const end = busy();
       try {
         const store = await open();
-        const { name, state, artefacts } = await store.get(id);
+        const { name, state, params, artefacts } = await store.get(id);
         const has = (file: string): boolean => artefacts.some((a) => a.name === file);
         const blob = async (file: string): Promise<Blob | undefined> =>
           has(file) ? new Blob([await store.readArtefact(id, file)]) : undefined;
         const pixels = await blob(CLIPS);
+        const training = await blob(TRAINING);
+        // A page that ended between the first state and the first results leaves the state alone.
+        const isBare = training !== undefined && !has(RESULTS);
         return {
           run: { name, state },
-          snapshot: readSnapshot(await store.readArtefact(id, RESULTS), name),
+          settings: settingsOf(params),
+          snapshot: isBare ? undefined : readSnapshot(await store.readArtefact(id, RESULTS), name),
+          metrics: (await store.metrics(id)).filter(isLine),
           weights: await blob(WEIGHTS),
-          training: await blob(TRAINING),
+          training,
           clips: pixels && new Float32Array(await pixels.arrayBuffer()),
         };
       } finally {
         end();
       }
     },
+    async interrupted() {
+      const end = busy();
+      try {
+        const runs = await (await open()).list();
+        const found = runs.find(
+          ({ workflow, params, state, artefacts }) =>
+            workflow === WORKFLOW &&
+            params.part === PART &&
+            state === "interrupted" &&
+            artefacts.some((a) => a.name === TRAINING),
+        );
+        return (
+          found && {
+            id: found.id,
+            name: found.name,
+            steps: Number(found.summary.steps ?? 0),
+            settings: settingsOf(found.params),
+          }
+        );
+      } finally {
+        end();
+      }
+    },
   };
 }
+
+/** Parameters of a stored run as settings; what a run of before lacks has its default. */
+const settingsOf = (params: Fields): VideoSettings =>
+  pick(videoParams, { ...defaults(videoParams), ...params });
+
+const isLine = (row: MetricRow): row is MetricRow & VideoMetrics =>
+  METRICS.every((name) => typeof row[name] === "number");
 
 /** Reads stored results; they may come from a file that someone edited. @throws TesseraError `run-artefact`. */
 function readSnapshot(bytes: Uint8Array, name: string): VideoSnapshot {

@@ -23,6 +23,15 @@ export interface VideoJob {
 
 export type VideoViewId = "training" | "clips" | "schedule" | "time" | "paper";
 
+/** What is known of a training that was interrupted, before it is opened. */
+export interface Interrupted {
+  id: string;
+  name: string;
+  /** Done when its state was stored last. */
+  steps: number;
+  settings: VideoSettings;
+}
+
 /** Steps of both samplers as they come. */
 export interface StepsSoFar {
   dense: readonly StepReport[];
@@ -49,6 +58,10 @@ export interface VideoState {
   ran: { train?: VideoSettings; sample?: VideoSettings };
   inspection: Asked<VideoInspection>;
   device: DeviceInfo | undefined;
+  /** Why the stored state of the run that is shown cannot be gone on from. */
+  stateError: unknown;
+  /** A training that another page of this browser left unfinished. */
+  interrupted: Interrupted | undefined;
   /** A stored run that is shown. */
   saved: { name: string; state: string } | undefined;
   keepError: unknown;
@@ -75,6 +88,8 @@ export const NO_VIDEO: VideoState = {
   ran: {},
   inspection: { state: "none" },
   device: undefined,
+  stateError: undefined,
+  interrupted: undefined,
   saved: undefined,
   keepError: undefined,
 };
@@ -116,30 +131,39 @@ export function withoutClips(video: SampledVideo): Omit<SampledVideo, "dense" | 
 /** The files of a stored run. */
 export interface StoredVideo {
   run: NonNullable<VideoState["saved"]>;
-  snapshot: VideoSnapshot;
+  /** Those that the run began with. */
+  settings: VideoSettings;
+  /** Missing where the page ended before it stored one. */
+  snapshot: VideoSnapshot | undefined;
+  /** All lines that were stored, which may be more than the snapshot has. */
+  metrics: readonly VideoMetrics[];
   weights: Blob | undefined;
   training: Blob | undefined;
   /** Dense and then sparse pixels, f32. */
   clips: Float32Array<ArrayBuffer> | undefined;
 }
 
-/** The state that shows a stored run. */
-export function restoredVideo({ run, snapshot, weights, training, clips }: StoredVideo): VideoState {
-  const { sampled, ran } = snapshot;
+/** The state that shows a stored run; `steps` are those that its training state says of itself. */
+export function restoredVideo(stored: StoredVideo, steps: number | undefined): VideoState {
+  const { run, settings, snapshot, metrics, weights, training, clips } = stored;
+  const { sampled = null, trained = null, sampledWith = null } = snapshot ?? {};
   const half = clips ? clips.length / 2 : 0;
   return {
     ...NO_VIDEO,
     view: sampled && clips ? "clips" : "training",
-    weights: weights && snapshot.weights ? { state: "ready", value: snapshot.weights } : { state: "none" },
+    weights: weights && snapshot?.weights ? { state: "ready", value: snapshot.weights } : { state: "none" },
     file: weights,
-    training: snapshot.training && training ? { ...snapshot.training, file: training } : undefined,
-    metrics: snapshot.metrics,
-    trained: snapshot.trained ?? undefined,
-    steps: { dense: snapshot.denseSteps, sparse: sampled?.steps ?? [] },
+    training:
+      training && steps !== undefined
+        ? { steps, settings: snapshot?.training?.settings ?? settings, file: training }
+        : undefined,
+    metrics: metrics.length > 0 ? metrics : (snapshot?.metrics ?? []),
+    trained: trained ?? undefined,
+    steps: { dense: snapshot?.denseSteps ?? [], sparse: sampled?.steps ?? [] },
     sampled:
       sampled && clips ? { ...sampled, dense: clips.slice(0, half), sparse: clips.slice(half) } : undefined,
-    sampledWith: snapshot.sampledWith ?? undefined,
-    ran,
+    sampledWith: sampledWith ?? undefined,
+    ran: snapshot?.ran ?? { train: settings },
     saved: run,
   };
 }

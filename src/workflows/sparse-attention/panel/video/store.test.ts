@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { TesseraError } from "../../../../base/errors";
 import { workDone } from "../../../../base/idle";
 import { defaults } from "../../../../base/params";
-import { memoryFolder } from "../../../../runs/folder";
+import { type Folder, memoryFolder } from "../../../../runs/folder";
 import { runStore } from "../../../../runs/store";
 import { videoParams } from "../../protocol-video-page";
 import type { ClipPreview, VideoMetrics, WeightsInfo } from "../../protocol-video-session";
@@ -220,7 +220,13 @@ test("a stored run opens again with its curve, weights, state and clips, and can
   expect((await runs.metrics(record.id)).map((m) => m.loss)).toEqual([3, 2]);
 
   const second = start(keeper);
-  await second.lab.reopen(record.id);
+  const opening = second.lab.reopen(record.id);
+  await workDone();
+  await settle();
+  const read = second.next("readState");
+  expect((read.request as { blob: Blob }).blob.size).toBe(2);
+  await read.answer({ steps: 2, config: info.config });
+  await opening;
   const shown = second.get();
   expect(shown).toMatchObject({
     view: "clips",
@@ -233,6 +239,68 @@ test("a stored run opens again with its curve, weights, state and clips, and can
   void second.lab.goOn(settings);
   const { state } = second.next("train").request as { state: Blob };
   expect(new Uint8Array(await state.arrayBuffer())).toEqual(Uint8Array.of(1, 2));
+});
+
+/** What a page sees that was opened later: nobody holds a run any more. */
+const NOBODY = { hold: async () => () => {}, isHeld: async () => false };
+
+/** A page that is closed in the middle of a training, with two steps in its state and three on its curve. */
+async function closedInMidRun(folder: Folder): Promise<void> {
+  const { lab, next } = start(videoKeeper(async () => runStore(folder)));
+  void lab.train(settings);
+  const call = next("train");
+  call.emit("metrics", [row(1, 3), row(2, 2)]);
+  call.emit("state", { steps: 2, bytes: Uint8Array.of(1, 2) });
+  call.emit("metrics", [row(3, 9)]);
+  await workDone();
+}
+
+test("a training whose page was closed is found, and goes on by its own settings and on its own curve", async () => {
+  const folder = memoryFolder();
+  await closedInMidRun(folder);
+  const runs = runStore(folder, { liveness: NOBODY });
+  const { lab, next, get } = start(videoKeeper(async () => runs));
+  await lab.findInterrupted();
+  const found = get().interrupted!;
+  expect(found).toMatchObject({ name: "Video XXS, 4 steps", steps: 2, settings });
+  const on = lab.takeUp(found);
+  await workDone();
+  await settle();
+  await next("readState").answer({ steps: 2, config: info.config });
+  await settle();
+  const call = next("train");
+  expect(call.request).toMatchObject({ settings, state: { size: 2 } });
+  expect(get()).toMatchObject({ interrupted: undefined, metrics: [row(1, 3), row(2, 2), row(3, 9)] });
+  call.emit("metrics", [row(3, 1), row(4, 1)]);
+  await call.answer({ weights: info, device: DEVICE });
+  await on;
+  await workDone();
+  expect(get().metrics).toEqual([row(1, 3), row(2, 2), row(3, 1), row(4, 1)]);
+  const [record] = await runs.list();
+  expect(record.state).toBe("done");
+  expect(await runs.metrics(record.id)).toEqual(get().metrics);
+  await lab.findInterrupted();
+  expect(get().interrupted).toBeUndefined();
+});
+
+test("a state without results beside it opens; one that cannot be gone on from is told, and the curve is shown", async () => {
+  const folder = memoryFolder();
+  await closedInMidRun(folder);
+  const runs = runStore(folder, { liveness: NOBODY });
+  const [{ id }] = await runs.list();
+  await runs.removeArtefact(id, "results.json");
+  const { lab, next, get } = start(videoKeeper(async () => runs));
+  const opening = lab.reopen(id);
+  await workDone();
+  await settle();
+  await next("readState").fail(new TesseraError("checkpoint", "It has version 2."));
+  await opening;
+  expect(get()).toMatchObject({
+    stateError: { code: "checkpoint" },
+    training: undefined,
+    ran: { train: settings },
+  });
+  expect(get().metrics).toHaveLength(3);
 });
 
 test("words: how weights were trained, what changed, the smoothed curve, means over layers", () => {

@@ -8,6 +8,7 @@ import type { VideoEvents, VideoService } from "../../protocol-video-session";
 import type { VideoKeeper, VideoKeeping } from "./keep";
 import { SHIPPED_NAME } from "./shipped";
 import {
+  type Interrupted,
   NO_VIDEO,
   restoredVideo,
   type VideoJob,
@@ -38,7 +39,12 @@ export interface VideoLab {
   cancel(): void;
   pause(): Promise<void>;
   resume(): void;
+  /** Shows a stored run; what is wrong with its training state is kept in `stateError`. */
   reopen(id: string): Promise<void>;
+  /** Looks for a training that a closed page left unfinished. */
+  findInterrupted(): Promise<void>;
+  /** Opens that training and goes on with it, by its own settings. */
+  takeUp(found: Interrupted): Promise<void>;
   /** Ends what runs and the worker; of a training the last state is stored first. */
   close(): void;
 }
@@ -177,11 +183,47 @@ export function createVideoLab(
       isHeld = true;
       keeping = undefined;
       // What was trained and sampled before belongs to other weights.
-      const { device, inspection } = get();
-      set({ ...NO_VIDEO, view: "clips", device, inspection, weights: { state: "ready", value }, file });
+      const { device, inspection, interrupted } = get();
+      set({
+        ...NO_VIDEO,
+        view: "clips",
+        device,
+        inspection,
+        interrupted,
+        weights: { state: "ready", value },
+        file,
+      });
     } catch (error) {
       failed(error);
       set({ weights: { state: "failed", value: before, error } });
+    }
+  };
+
+  const goOn = (settings: VideoSettings): Promise<void> =>
+    run("train", settings, async (options) => {
+      set({ trained: undefined });
+      keep((kept) => kept.resume(get().device?.name ?? ""));
+      await trainFrom(settings, get().training?.file ?? null, options);
+    });
+
+  const reopen = async (id: string): Promise<void> => {
+    if (!keeper) return;
+    isHeld = false;
+    set({ ...NO_VIDEO, weights: { state: "waiting" } });
+    try {
+      const stored = await keeper.open(id);
+      let steps: number | undefined;
+      let stateError: unknown;
+      try {
+        if (stored.training) ({ steps } = await client.call("readState", { blob: stored.training }));
+      } catch (error) {
+        failed(error);
+        stateError = error;
+      }
+      set({ ...restoredVideo(stored, steps), stateError });
+      keeping = keeper.again(id);
+    } catch (error) {
+      set({ weights: { state: "failed", error } });
     }
   };
 
@@ -216,12 +258,7 @@ export function createVideoLab(
         keeping = keeper?.begin(settings, `Video ${settings.modelSize}, ${settings.trainSteps} steps`);
         return trainFrom(settings, null, options);
       }),
-    goOn: (settings) =>
-      run("train", settings, (options) => {
-        set({ trained: undefined });
-        keep((kept) => kept.resume(get().device?.name ?? ""));
-        return trainFrom(settings, get().training?.file ?? null, options);
-      }),
+    goOn,
     sample: (settings) =>
       run("sample", settings, async (options) => {
         const { weights, file } = get();
@@ -253,16 +290,16 @@ export function createVideoLab(
       client.resume();
       set((now) => ({ job: { ...now.job, state: "running" } }));
     },
-    async reopen(id) {
-      if (!keeper) return;
-      isHeld = false;
-      set({ ...NO_VIDEO, weights: { state: "waiting" } });
-      try {
-        set(restoredVideo(await keeper.open(id)));
-        keeping = keeper.again(id);
-      } catch (error) {
-        set({ weights: { state: "failed", error } });
-      }
+    reopen,
+    async findInterrupted() {
+      // Where nothing can be stored, nothing was interrupted.
+      const found = await keeper?.interrupted().catch(() => undefined);
+      set({ interrupted: found });
+    },
+    async takeUp({ id }) {
+      await reopen(id);
+      const { training } = get();
+      if (training) await goOn(training.settings);
     },
     close() {
       abort?.abort();

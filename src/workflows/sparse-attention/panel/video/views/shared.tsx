@@ -10,6 +10,7 @@ export interface VideoViewProps {
   lab: VideoLab;
   state: VideoState;
   settings: VideoSettings;
+  setParams(change: Partial<VideoSettings>): void;
 }
 
 /** The note of every card that shows results of weights. */

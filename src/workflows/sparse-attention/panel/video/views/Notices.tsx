@@ -1,0 +1,81 @@
+// What holds for all views of the video transformer: trainings that can go on, stored runs, lost devices, other settings.
+import { Button } from "@mantine/core";
+import { toRecord } from "../../../../../base/errors";
+import { Warning } from "../../../../../ui/states";
+import type { Interrupted, VideoState } from "../state";
+import { isVideoBusy } from "../store";
+import { changedVideoSettings } from "../words";
+import type { VideoViewProps } from "./shared";
+
+export function Notices({ lab, state, settings, setParams }: VideoViewProps) {
+  const { saved, job, keepError, training, ran, interrupted, stateError } = state;
+  const isBusy = isVideoBusy(job);
+  const changed = changedNow(state, settings);
+  const isLost = job.error !== undefined && toRecord(job.error).code === "device-lost";
+  const steps = training?.steps ?? 0;
+  const canGoOn = training !== undefined && !isBusy && steps < settings.trainSteps;
+  const takeUp = (found: Interrupted): void => {
+    setParams(found.settings);
+    void lab.takeUp(found);
+  };
+  return (
+    <>
+      {isLost && (
+        <Warning title="The GPU was lost during the run">
+          What was computed is kept. The next run asks for a new device.
+        </Warning>
+      )}
+      {saved && (
+        <Warning title={`Stored run: ${saved.name}`}>
+          These figures were stored when it ran ({saved.state}).
+        </Warning>
+      )}
+      {interrupted && !isBusy && (
+        <Warning title={`A training was interrupted: ${interrupted.name}`}>
+          Its page was closed or reloaded. What it had stored is there: curve, weights and the state of step{" "}
+          {interrupted.steps.toLocaleString("en")} of {interrupted.settings.trainSteps.toLocaleString("en")}.
+          <div>
+            <Button variant="default" mt={8} onClick={() => takeUp(interrupted)}>
+              {`Go on from step ${interrupted.steps.toLocaleString("en")}`}
+            </Button>
+          </div>
+        </Warning>
+      )}
+      {stateError !== undefined && (
+        <Warning title="This training cannot go on">{toRecord(stateError).message}</Warning>
+      )}
+      {canGoOn && ran.train && (
+        <Warning title={`Training can go on from step ${steps.toLocaleString("en")}`}>
+          It was stopped, or the form asks for more steps than it had. Going on needs the same sizes and
+          optimiser; “Train” begins anew.
+          <div>
+            <Button variant="default" mt={8} onClick={() => void lab.goOn(settings)}>
+              {`Go on to step ${settings.trainSteps.toLocaleString("en")}`}
+            </Button>
+          </div>
+        </Warning>
+      )}
+      {changed.length > 0 && !isBusy && (
+        <Warning title="What is shown is of other settings">
+          Changed since it ran: {changed.join(", ")}. Run it again for the new ones.
+        </Warning>
+      )}
+      {keepError !== undefined && (
+        <Warning title="This run could not be stored">
+          {toRecord(keepError).message} The results on this page are not touched by that.
+        </Warning>
+      )}
+    </>
+  );
+}
+
+/** Settings that changed since the results of the view were made. */
+function changedNow(
+  { view, ran, metrics, steps }: VideoState,
+  settings: VideoViewProps["settings"],
+): string[] {
+  const kind = view === "training" ? "train" : "sample";
+  const of = ran[kind];
+  const has = kind === "train" ? metrics.length > 0 : steps.sparse.length > 0;
+  return of && has ? changedVideoSettings(kind, of, settings) : [];
+}
