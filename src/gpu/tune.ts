@@ -7,6 +7,18 @@ export interface TuneStore {
   save(winners: Readonly<Record<string, string>>): Promise<void>;
 }
 
+/** Remembers winners for as long as it lives, also where `store` cannot: a device that takes over rounds as the one before. */
+export function rememberWinners(store?: TuneStore): TuneStore {
+  let known: Readonly<Record<string, string>> | undefined;
+  return {
+    load: async () => known ?? (await store?.load()) ?? {},
+    async save(winners) {
+      known = { ...winners };
+      await store?.save(winners);
+    },
+  };
+}
+
 /** Times one variant on `share` of its grid (0: one workgroup); resolves to milliseconds for the whole grid. */
 export type TimeVariant = (variant: Variant, share: number) => Promise<number>;
 

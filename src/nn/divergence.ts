@@ -3,30 +3,23 @@
 import { TesseraError } from "../base/errors";
 import type { StepMetrics } from "./trainer";
 
-/** A loss this many times the median of those before it has exploded: noise of batches stays far below. */
-const EXPLOSION = 1e4;
-/** Losses that the median is taken of, and how many there must be for one. */
-const WINDOW = 100;
-const LEAST = 10;
+/** A loss this many times that of an untrained model has exploded. Against later losses, noise could look like it. */
+const EXPLOSION = 1000;
 
 /**
- * Passes when all steps are good; `before` are losses of the steps before them.
+ * Passes when all steps are good. `untrained` is a loss from the beginning of the run, by which an explosion is told.
  * @throws TesseraError `diverged` with the first bad `step`, counted from 1, and the `tensor` in which it showed.
  */
-export function expectGood(steps: readonly StepMetrics[], before: readonly number[]): void {
-  const losses = before.slice(-WINDOW);
+export function expectGood(steps: readonly StepMetrics[], untrained: number): void {
   for (const { step, loss, bad } of steps) {
     if (bad !== null)
       throw diverged(step, bad, `${bad === "loss" ? "the loss" : `the gradient of ${bad}`} was not finite`);
-    const usual = losses.length < LEAST ? Number.POSITIVE_INFINITY : median(losses);
-    if (loss > EXPLOSION * usual)
+    if (loss > EXPLOSION * untrained)
       throw diverged(
         step,
         "loss",
-        `the loss was ${loss.toPrecision(3)}, after ${usual.toPrecision(3)} in the steps before`,
+        `the loss was ${loss.toPrecision(3)}, and ${untrained.toPrecision(3)} at the beginning`,
       );
-    losses.push(loss);
-    if (losses.length > WINDOW) losses.shift();
   }
 }
 
@@ -36,8 +29,3 @@ const diverged = (step: number, tensor: string, what: string): TesseraError =>
     `Training stopped: at step ${step + 1} ${what}; lower the learning rate or the gradient norm limit.`,
     { step: step + 1, tensor },
   );
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
-}

@@ -100,6 +100,8 @@ export interface VideoEvents {
   weights: { info: WeightsInfo; bytes: Uint8Array<ArrayBuffer> };
   /** A state to go on from: now and then, at the end, and when training was stopped. */
   state: { steps: number; bytes: Uint8Array<ArrayBuffer> };
+  /** The GPU was lost after step `at` of a training, which goes on from step `from`. */
+  recovered: { at: number; from: number };
   step: { run: "dense" | "sparse"; report: StepReport };
   preview: ClipPreview;
 }

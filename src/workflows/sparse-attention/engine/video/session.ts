@@ -6,6 +6,7 @@ import { type TaskContext, withoutEvents } from "../../../../base/task";
 import { openSafetensors } from "../../../../formats/safetensors";
 import { blobSource } from "../../../../formats/source";
 import { type Gpu, type OpenGpuOptions, openGpu } from "../../../../gpu/gpu";
+import { rememberWinners } from "../../../../gpu/tune";
 import { transfer } from "../../../../rpc/wire";
 import type { Pace } from "../../../../runs/pace";
 import { clipOf, sparseOf, type VideoSettings, videoParams } from "../../protocol-video-page";
@@ -15,7 +16,7 @@ import { forwardCost } from "./cost";
 import { inspectVideo, type Rates } from "./inspect";
 import { clipAccount, runClip } from "./run";
 import { readNotes } from "./state-file";
-import { trainAndKeep } from "./train-for-page";
+import { STATE_NAME, trainAndKeep } from "./train-for-page";
 import { infoOf, readWeights, type VideoWeights } from "./weights";
 
 type Context = TaskContext<VideoEvents>;
@@ -40,8 +41,10 @@ export function videoSession(
     rates: { train: null, sample: null },
     pace: undefined,
   };
+  const tuneStore = rememberWinners(options.tuneStore);
   const device = async (context: Context): Promise<Gpu> => {
-    if (!memory.gpu || memory.gpu.isLost) memory.gpu = await openGpu(await source(), options);
+    if (!memory.gpu || memory.gpu.isLost)
+      memory.gpu = await openGpu(await source(), { ...options, tuneStore });
     context.emit("device", deviceInfo(memory.gpu));
     return memory.gpu;
   };
@@ -55,10 +58,10 @@ export function videoSession(
     },
     async train({ settings: asked, state }, context) {
       const settings = validate(videoParams, asked);
-      return trainAndKeep(memory, await device(context), settings, state, context);
+      return trainAndKeep(memory, () => device(context), settings, state, context);
     },
     async readState({ blob }) {
-      const { steps, config } = readNotes(await openSafetensors(blobSource(blob, "state.safetensors")));
+      const { steps, config } = readNotes(await openSafetensors(blobSource(blob, STATE_NAME)));
       return { steps, config };
     },
     saveState: async () => memory.pace?.ask(),

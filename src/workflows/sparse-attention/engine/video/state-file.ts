@@ -14,13 +14,16 @@ export interface StateNotes {
   settings: Readonly<Record<string, string | number | boolean>>;
   /** Of the last steps, `TOLD_LOSSES` at most: whoever goes on tells the same figure at the end. */
   losses: readonly number[];
+  /** Loss of the first step of all. */
+  untrained: number;
 }
 
-export const encodeNotes = ({ config, settings, losses }: StateNotes): Record<string, string> => ({
+export const encodeNotes = ({ config, settings, losses, untrained }: StateNotes): Record<string, string> => ({
   architecture: ARCHITECTURE,
   config: JSON.stringify(config),
   settings: JSON.stringify(settings),
   losses: JSON.stringify(losses),
+  untrained: String(untrained),
 });
 
 /** Steps and notes of a state. @throws TesseraError `checkpoint` for another kind of file, saying what it is. */
@@ -34,7 +37,15 @@ export function readNotes(file: TensorFile): StateNotes & { steps: number } {
   if (!Object.keys(SIZES.XXS).every((name) => Number.isInteger(sizes[name as keyof VideoConfig])))
     throw refused(file, "its metadata gives no sizes of a model");
   if (!Array.isArray(losses)) throw refused(file, "its metadata gives no list of losses");
-  return { steps, config: config as VideoConfig, settings: settings as StateNotes["settings"], losses };
+  const untrained = Number(file.metadata.untrained);
+  if (!Number.isFinite(untrained)) throw refused(file, "its metadata gives no first loss");
+  return {
+    steps,
+    config: config as VideoConfig,
+    settings: settings as StateNotes["settings"],
+    losses,
+    untrained,
+  };
 }
 
 /**

@@ -111,8 +111,9 @@ export async function train(
     });
     const { checkpoint } = request;
     let before: readonly number[] = [];
+    let untrained: number | undefined;
     if (checkpoint?.resume) {
-      before = notesFor(checkpoint.resume, config).losses;
+      ({ losses: before, untrained } = notesFor(checkpoint.resume, config));
       await resumeTraining(trainer, checkpoint.resume);
     }
     const resumedAt = trainer.steps;
@@ -120,7 +121,7 @@ export async function train(
     const lastLosses = (): number[] => [...before, ...losses.slice(-TOLD_LOSSES)].slice(-TOLD_LOSSES);
     const save = async (): Promise<void> => {
       const from = performance.now();
-      const notes = encodeNotes({ config, settings, losses: lastLosses() });
+      const notes = encodeNotes({ config, settings, losses: lastLosses(), untrained: untrained ?? 0 });
       const bytes = await encodeTraining(trainer, notes);
       checkpoint?.pace.handedOut(performance.now() - from);
       await checkpoint?.save(bytes, trainer.steps);
@@ -131,7 +132,8 @@ export async function train(
     const tell = async (): Promise<void> => {
       const steps = await trainer.metrics();
       if (steps.length === 0) return;
-      expectGood(steps, lastLosses());
+      untrained ??= steps[0].loss;
+      expectGood(steps, untrained);
       losses.push(...steps.map((s) => s.loss));
       const now = performance.now();
       const perSecond = (1000 * steps.length) / (now - reported);

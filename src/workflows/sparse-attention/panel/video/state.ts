@@ -8,6 +8,7 @@ import type {
   ClipPreview,
   SampledVideo,
   TrainedVideo,
+  VideoEvents,
   VideoInspection,
   VideoMetrics,
   WeightsInfo,
@@ -47,6 +48,8 @@ export interface VideoState {
   /** A state that training can go on from, and the settings that it was trained with. */
   training: { steps: number; file: Blob; settings: VideoSettings } | undefined;
   metrics: readonly VideoMetrics[];
+  /** Losses of the GPU that the training which is shown has survived, the latest last. */
+  recovered: readonly VideoEvents["recovered"][];
   trained: TrainedVideo | undefined;
   /** Clips under way, both after the same step; `next` is the dense one that waits for its sparse one. */
   live: { dense?: ClipPreview; sparse?: ClipPreview; next?: ClipPreview };
@@ -80,6 +83,7 @@ export const NO_VIDEO: VideoState = {
   file: undefined,
   training: undefined,
   metrics: [],
+  recovered: [],
   trained: undefined,
   live: {},
   steps: { dense: [], sparse: [] },

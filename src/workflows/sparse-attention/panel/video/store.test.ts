@@ -70,6 +70,22 @@ test("a training that is cancelled keeps its curve, its weights and a state to g
   expect(get().job.state).toBe("done");
 });
 
+test("a GPU that was lost and replaced in mid-training is told, and steps done again replace the first", async () => {
+  const { lab, next, get } = start();
+  const done = lab.train(settings);
+  const call = next("train");
+  call.emit("metrics", [row(1), row(2, 8), row(3, 8)]);
+  call.emit("recovered", { at: 3, from: 1 });
+  call.emit("device", DEVICE);
+  call.emit("metrics", [row(2, 2), row(3, 3), row(4, 4)]);
+  await call.answer({ weights: info, device: DEVICE });
+  await done;
+  expect(get()).toMatchObject({ job: { state: "done" }, recovered: [{ at: 3, from: 1 }] });
+  expect(get().metrics.map((m) => m.loss)).toEqual([1, 2, 3, 4]);
+  void lab.train(settings);
+  expect(get().recovered).toEqual([]);
+});
+
 test("a page that may stop has the training hand out its state; so does a pause, and leaving waits for it", async () => {
   const { fake, lab, next, get } = start();
   lab.saveState();

@@ -118,6 +118,11 @@ export function createVideoLab(
         keep((kept) => kept.weights(file));
         break;
       }
+      case "recovered": {
+        const { data } = event;
+        set((now) => ({ recovered: [...now.recovered, data] }));
+        break;
+      }
       case "step": {
         const { run, report } = event.data;
         set((now) => ({ steps: { ...now.steps, [run]: [...now.steps[run], report] } }));

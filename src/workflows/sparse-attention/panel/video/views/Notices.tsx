@@ -8,7 +8,8 @@ import { changedVideoSettings } from "../words";
 import type { VideoViewProps } from "./shared";
 
 export function Notices({ lab, state, settings, setParams }: VideoViewProps) {
-  const { saved, job, keepError, training, ran, interrupted, stateError } = state;
+  const { saved, job, keepError, training, ran, interrupted, stateError, recovered } = state;
+  const recovery = recovered.at(-1);
   const isBusy = isVideoBusy(job);
   const changed = changedNow(state, settings);
   const isLost = job.error !== undefined && toRecord(job.error).code === "device-lost";
@@ -20,6 +21,14 @@ export function Notices({ lab, state, settings, setParams }: VideoViewProps) {
   };
   return (
     <>
+      {recovery && (
+        <Warning
+          title={`The GPU was lost at step ${recovery.at.toLocaleString("en")}; ${isBusy ? "going" : "the training went"} on from step ${recovery.from.toLocaleString("en")}`}
+        >
+          A new device was opened and the steps in between are done again, to the same losses.
+          {recovered.length > 1 && ` It happened ${recovered.length} times in this training.`}
+        </Warning>
+      )}
       {isLost && (
         <Warning title="The GPU was lost during the run">
           What was computed is kept. The next run asks for a new device.
