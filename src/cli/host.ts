@@ -27,12 +27,13 @@ export function nodeHost(adapter?: NodeAdapter): NodeHost {
       handles.push(handle);
       return fileSource(path, handle);
     },
-    async write(path, bytes) {
+    async write(path, bytes, { before } = {}) {
       // A reader of the old file, or a crash, must never meet half of the new one.
       const next = `${path}.part-${process.pid}`;
       try {
         await mkdir(dirname(path), { recursive: true });
         await writeFile(next, bytes);
+        if (before) await rename(path, before).catch(unlessMissing);
         await rename(next, path);
       } catch (error) {
         await rm(next, { force: true });
@@ -85,6 +86,10 @@ async function fileSource(path: string, handle: FileHandle): Promise<ByteSource>
       return bytes;
     },
   };
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
 }
 
 const WORDS: Readonly<Record<string, string>> = {

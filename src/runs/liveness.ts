@@ -1,11 +1,22 @@
 // Tells whether someone is still working on a run, so that one left by a closed tab is seen as interrupted.
+import { TesseraError } from "../base/errors";
 import type { Folder } from "./folder";
 
 export interface Liveness {
-  /** Marks a run as being worked on until the result is called, or until this tab or process ends. */
+  /**
+   * Marks a run as being worked on until the result is called, or until this tab or process ends.
+   * @throws TesseraError `run-held` when someone else works on it.
+   */
   hold(id: string): Promise<() => void>;
   isHeld(id: string): Promise<boolean>;
 }
+
+const held = (id: string): TesseraError =>
+  new TesseraError(
+    "run-held",
+    "This run is going on in another tab or program. Follow it there, or stop it there and go on here.",
+    { id },
+  );
 
 const lockName = (id: string): string => `tessera-run-${id}`;
 
@@ -15,7 +26,10 @@ export function lockLiveness(locks: LockManager): Liveness {
     hold: (id) =>
       new Promise((resolve, reject) => {
         locks
-          .request(lockName(id), () => new Promise<void>((release) => resolve(() => release())))
+          .request(lockName(id), { ifAvailable: true }, (lock) => {
+            if (lock) return new Promise<void>((release) => resolve(() => release()));
+            reject(held(id));
+          })
           .catch(reject);
       }),
     isHeld: async (id) => (await locks.query()).held?.some((lock) => lock.name === lockName(id)) ?? false,
@@ -28,8 +42,14 @@ const SILENT_MS = 20_000;
 /** Where there are no locks (Node, old browsers): a time stamp that is renewed; silence of 20 s means interrupted. */
 export function beatLiveness(folder: Folder, now: () => number = Date.now): Liveness {
   const path = (id: string): string => `${id}/beat`;
+  const isHeld = async (id: string): Promise<boolean> => {
+    const bytes = await folder.read(path(id));
+    return bytes !== undefined && now() - Number(new TextDecoder().decode(bytes)) < SILENT_MS;
+  };
   return {
+    isHeld,
     async hold(id) {
+      if (await isHeld(id)) throw held(id);
       const beat = (): Promise<void> =>
         folder.write(path(id), new TextEncoder().encode(String(now()))).catch(() => {});
       await beat();
@@ -40,10 +60,6 @@ export function beatLiveness(folder: Folder, now: () => number = Date.now): Live
         clearInterval(timer as number);
         void folder.remove(path(id));
       };
-    },
-    async isHeld(id) {
-      const bytes = await folder.read(path(id));
-      return bytes !== undefined && now() - Number(new TextDecoder().decode(bytes)) < SILENT_MS;
     },
   };
 }

@@ -107,6 +107,17 @@ test("a run whose tab was closed is interrupted; resumed, it runs again without 
   expect(resumed.error).toBeUndefined();
 });
 
+test("a run that someone works on is not taken up by another, and stays as it is", async () => {
+  const folder = memoryFolder();
+  const first = runStore(folder, { liveness: beatLiveness(folder) });
+  const { id } = await first.create(someRun);
+  const second = runStore(folder, { liveness: beatLiveness(folder) });
+  await expect(second.resume(id, "another GPU")).rejects.toMatchObject({ code: "run-held" });
+  expect(await second.get(id)).toMatchObject({ state: "running", adapter: someRun.adapter });
+  await first.finish(id, "cancelled");
+  expect(await second.resume(id, "another GPU")).toMatchObject({ state: "running", adapter: "another GPU" });
+});
+
 test("a resumed run that does steps again continues its curve", async () => {
   const runs = store(memoryFolder());
   const { id } = await runs.create(someRun);
@@ -134,6 +145,7 @@ test("without locks, a run is held while its time stamp is fresh", async () => {
   expect(await liveness.isHeld("r")).toBe(false);
   const release = await liveness.hold("r");
   expect(await liveness.isHeld("r")).toBe(true);
+  await expect(liveness.hold("r")).rejects.toMatchObject({ code: "run-held", fields: { id: "r" } });
   clock += 20_000;
   expect(await liveness.isHeld("r")).toBe(false);
   clock -= 10_000;
@@ -173,6 +185,25 @@ test("a sealed file is the old or the new content, wherever the crash falls", as
     expect(text(await readSealed(inner, "f"))).toBe("after the crash");
   }
   expect([...outcomes].sort()).toEqual(["new content", "old content"]);
+});
+
+test("a state that is damaged after it was written leaves the one before it, where that is kept", async () => {
+  for (const keepsBefore of [true, false]) {
+    const folder = memoryFolder();
+    const runs = store(folder);
+    const { id } = await runs.create(someRun);
+    for (const content of ["step 1", "step 2", "step 3"])
+      await runs.writeArtefact(id, "state", bytes(content), "text/plain", { keepsBefore });
+    expect(text(await runs.readArtefact(id, "state"))).toBe("step 3");
+    const files = (await folder.list(id)).filter((path) => path.includes("state"));
+    expect(files).toHaveLength(keepsBefore ? 2 : 1);
+    for (const path of files) {
+      const file = (await folder.read(path))!;
+      if (text(file).endsWith("step 3")) await folder.write(path, file.subarray(0, file.length - 1));
+    }
+    const found = await runs.readArtefact(id, "state").then(text, ({ code }: { code: string }) => code);
+    expect(found).toBe(keepsBefore ? "step 2" : "run-artefact");
+  }
 });
 
 test("whatever operation crashes, the run can be read, its checkpoint is whole and later metrics are kept", async () => {

@@ -14,15 +14,20 @@ export async function readSealed(folder: Folder, path: string): Promise<Uint8Arr
 
 /**
  * Replaces a file. Until the new content is complete the old one stays readable, also after a crash in between.
- * One writer at a time for each path.
+ * One writer at a time for each path. `keepsBefore`: it stays for good, and is read where the new one is damaged later.
  */
-export async function writeSealed(folder: Folder, path: string, payload: Uint8Array): Promise<void> {
+export async function writeSealed(
+  folder: Folder,
+  path: string,
+  payload: Uint8Array,
+  keepsBefore = false,
+): Promise<void> {
   const old = await Promise.all(
     SLOTS.map(async (slot) => unseal(await folder.read(path + slot))?.sequence ?? -1),
   );
   const target = old[0] <= old[1] ? 0 : 1;
   await folder.write(path + SLOTS[target], seal(payload, Math.max(...old) + 1));
-  await folder.remove(path + SLOTS[1 - target]);
+  if (!keepsBefore) await folder.remove(path + SLOTS[1 - target]);
 }
 
 export async function removeSealed(folder: Folder, path: string): Promise<void> {

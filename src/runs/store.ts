@@ -41,7 +41,10 @@ export interface RunStore {
     change: Partial<Pick<RunRecord, "name" | "state" | "summary" | "adapter">>,
   ): Promise<RunRecord>;
   rename(id: string, name: string): Promise<RunRecord>;
-  /** Takes up a run that was interrupted, paused, cancelled or failed: state `running` again. */
+  /**
+   * Takes up a run that was interrupted, paused, cancelled or failed: state `running` again.
+   * @throws TesseraError `run-held` when another tab or process works on it.
+   */
   resume(id: string, adapter: string): Promise<RunRecord>;
   finish(
     id: string,
@@ -52,8 +55,17 @@ export interface RunStore {
   appendMetrics(id: string, rows: readonly MetricRow[]): Promise<void>;
   /** All rows that were written whole, in order; steps that were done again only as they were the last time. */
   metrics(id: string): Promise<MetricRow[]>;
-  /** Stores or replaces a named file, also a checkpoint: the old content stays until the new one is complete. */
-  writeArtefact(id: string, name: string, bytes: Uint8Array, type: string): Promise<void>;
+  /**
+   * Stores or replaces a named file: the old content stays until the new one is complete, and with `keepsBefore`, for states
+   * of long work, until the next but one: it is read when the newest is damaged.
+   */
+  writeArtefact(
+    id: string,
+    name: string,
+    bytes: Uint8Array,
+    type: string,
+    options?: { keepsBefore?: boolean },
+  ): Promise<void>;
   /** @throws TesseraError `run-artefact` when there is none of that name. */
   readArtefact(id: string, name: string): Promise<Uint8Array<ArrayBuffer>>;
   removeArtefact(id: string, name: string): Promise<void>;
@@ -177,14 +189,14 @@ export function runStore(folder: Folder, options: StoreOptions = {}): RunStore {
     async metrics(id) {
       return withoutRedone(parseMetrics(await folder.read(metricsPath(id))));
     },
-    async writeArtefact(id, name, bytes, type) {
+    async writeArtefact(id, name, bytes, type, { keepsBefore } = {}) {
       if (!isValidName(name))
         throw new TesseraError(
           "run-artefact",
           `An artefact cannot be named "${name}": use letters, digits, dot, dash and underscore.`,
           { name },
         );
-      await inTurn(() => writeSealed(folder, artefactPath(id, name), bytes));
+      await inTurn(() => writeSealed(folder, artefactPath(id, name), bytes, keepsBefore));
       const entry = { name, bytes: bytes.length, type };
       await change(id, (old) => ({
         ...old,

@@ -11,7 +11,8 @@ export type CommandContext = TaskContext;
 export interface CommandHost {
   /** Opens a file for reading by slices. */
   open(path: string): Promise<import("../formats/source").ByteSource>;
-  write(path: string, bytes: Uint8Array): Promise<void>;
+  /** Creates or replaces a file as a whole. `before`: what stood there stays under this name. */
+  write(path: string, bytes: Uint8Array, options?: { before?: string }): Promise<void>;
   /** Asks for a GPU of its own, opened through the device gate. */
   gpu(): Promise<import("../gpu/gpu").Gpu>;
 }

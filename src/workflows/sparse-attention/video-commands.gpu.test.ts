@@ -30,7 +30,9 @@ const host: CommandHost = {
     if (bytes) return bytesSource(bytes, path);
     throw new TesseraError("file", `Cannot open the file: ${path}`, { path, reason: "ENOENT" });
   },
-  async write(path, bytes) {
+  async write(path, bytes, { before } = {}) {
+    const old = files.get(path);
+    if (before && old) files.set(before, old);
     files.set(path, bytes.slice());
   },
   gpu: async () => gpu,
@@ -150,6 +152,22 @@ test("a training that was cancelled goes on from its checkpoint to the same file
   await expect(run("train", { ...parts, dim: 64 })).rejects.toThrow(
     "it is of a model of 8 frames of 16 × 16, width 32, 1 block, 2 heads after 6 steps, asked for is one of 8 frames of 16 × 16, width 64, 1 block, 2 heads: state",
   );
+});
+
+test("where the newest state is damaged or gone, training goes on from the one before it", async () => {
+  const flags = { ...nano, steps: 6, batch: 1, every: 6, dtype: "F32", checkpointEvery: 2 };
+  const parts = { ...flags, out: "parts", checkpoint: "newest" };
+  await run("train", parts);
+  const [whole, newest, before] = ["parts", "newest", "newest.before"].map((name) => files.get(name)!);
+  const cut = newest.subarray(0, newest.length - 5);
+  for (const damage of [() => files.set("newest", cut), () => files.delete("newest")]) {
+    files.set("newest", newest).set("newest.before", before).delete("parts");
+    damage();
+    expect(await run("train", parts)).toMatchObject({ resumedAt: 4 });
+    expect(files.get("parts")).toEqual(whole);
+  }
+  files.set("newest", cut).set("newest.before", cut);
+  await expect(run("train", parts)).rejects.toMatchObject({ code: expect.stringMatching(/^file-/) });
 });
 
 test("Muon is another optimiser, not another name", async () => {

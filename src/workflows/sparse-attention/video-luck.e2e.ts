@@ -1,5 +1,5 @@
-// What browsers do to a training that takes long, done to the real page: a reload. What comes after equals the training that
-// nobody disturbed, loss for loss, bit for bit.
+// What browsers do to a training that takes long, done to the real page: a reload, a lost GPU, a second tab. What comes after
+// equals the training that nobody disturbed, loss for loss, bit for bit.
 import { expect } from "vitest";
 import { type App, runWords, test } from "../../../e2e/app";
 import { button, hash, savedLosses } from "./video-testing";
@@ -68,4 +68,37 @@ test("a reload in mid-training: the page offers to go on, and the losses are tho
   expect(await savedLosses(app)).toEqual(losses);
   await app.reload();
   expect(await app.page.getByText("A training was interrupted").count()).toBe(0);
+});
+
+test("the GPU process crashes in mid-training: it goes on by itself, to the losses of the undisturbed training", async ({
+  visit,
+}) => {
+  const flags = ["--disable-gpu-process-crash-limit", "--disable-domain-blocking-for-3d-apis"];
+  const app = await visit(LONG, { flags });
+  const losses = await undisturbed(app);
+  await trainUntilStored(app);
+  const cdp = await app.browser.newBrowserCDPSession();
+  await cdp.send("Browser.crashGpuProcess");
+  await app.page.getByText(/^The GPU was lost at step \d+; going on from step \d+$/).waitFor();
+  await app.idle();
+  expect(await runWords(app)).toMatch(DONE);
+  expect(await savedLosses(app)).toEqual(losses);
+});
+
+test("two tabs offer the same interrupted training: the first to go on has it, the other says so", async ({
+  visit,
+}) => {
+  const app = await visit(LONG);
+  await trainUntilStored(app);
+  await app.reload();
+  const second = await app.another(LONG);
+  const offer = (tab: App) => tab.page.getByRole("button", { name: /^Go on from step \d+$/ });
+  await offer(second).waitFor();
+  await offer(app).click();
+  await stepsDone(app).first().waitFor();
+  await offer(second).click();
+  await second.idle();
+  await second.page.getByText(/^This run is going on in another tab or program/).waitFor();
+  await app.idle();
+  expect(await runWords(app)).toMatch(DONE);
 });

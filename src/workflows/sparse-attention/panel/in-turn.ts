@@ -1,4 +1,5 @@
-// Writes to one stored run, one after the other. It decides nothing about what is written.
+// Writes to one stored run, one after the other, by one tab at a time. It decides nothing about what is written.
+import { toRecord } from "../../../base/errors";
 import { busy } from "../../../base/idle";
 import type { RunStore } from "../../../runs/store";
 
@@ -18,4 +19,23 @@ export function writesInTurn(
     turn = done.catch(() => {});
     return done.finally(end);
   };
+}
+
+/** Whether another tab works on the run, which must then not be written to from here. */
+export const isHeldElsewhere = (error: unknown): boolean => toRecord(error).code === "run-held";
+
+/**
+ * Waits until a stored run is taken up again, before work on it begins. A fault of the storage goes to `tell`, and the work
+ * goes on without being stored. @throws TesseraError `run-held` when another tab works on the run.
+ */
+export async function takenUp(
+  resumed: Promise<void> | undefined,
+  tell: (error: unknown) => void,
+): Promise<void> {
+  try {
+    await resumed;
+  } catch (error) {
+    if (isHeldElsewhere(error)) throw error;
+    tell(error);
+  }
 }

@@ -15,6 +15,7 @@ import type {
   MeasureSettings,
 } from "../protocol";
 import type { Settings, SynthSettings } from "../protocol-params";
+import { isHeldElsewhere, takenUp } from "./in-turn";
 import type { Keeper, Keeping } from "./keep";
 import {
   type Choices,
@@ -148,6 +149,7 @@ export function createLab(client: LabClient, keeper?: Keeper): Lab {
     }
     // A pause that came after the last gate must not hold the next job.
     client.resume();
+    if (isHeldElsewhere(get().job.error)) return;
     const { job, heads, device } = get();
     const snapshot = snapshotOf(get());
     const adapter = device?.name ?? "";
@@ -235,10 +237,11 @@ export function createLab(client: LabClient, keeper?: Keeper): Lab {
       const left = unfinished(get());
       const settings = get().ran.analyse;
       if (!settings || left.length === 0) return;
-      await run("analyse", settings, (options) => {
+      await run("analyse", settings, async (options) => {
+        const resumed = keeping?.resume(get().device?.name ?? "");
+        await takenUp(resumed, (keepError) => set({ keepError }));
         set((now) => ({ heads: now.heads.filter((h) => !left.includes(h.triple)), saved: undefined }));
-        keep((kept) => kept.resume(get().device?.name ?? ""));
-        return analyse({ settings, triples: left, goesOn: true }, options);
+        await analyse({ settings, triples: left, goesOn: true }, options);
       });
     },
     drawCurves: (settings, request) =>

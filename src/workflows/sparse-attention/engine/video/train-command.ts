@@ -1,12 +1,11 @@
 // Training from the command line: sizes, metrics as progress, a checkpoint to go on from, weights with their origin. It reads
 // and writes through the host only.
 import { bool, choice, int, text } from "../../../../base/params";
-import { openSafetensors } from "../../../../formats/safetensors";
 import { createPace } from "../../../../runs/pace";
 import { defineCommand } from "../../../define";
 import { modelParams, trainParams } from "../../protocol-video";
 import { videoTokenCount } from "./cost";
-import { openIfThere } from "./files";
+import { beforePath, openState } from "./files";
 import { configOf, metricsOf, settingsOf, trainWeights } from "./training";
 import { encodeWeights, readWeights } from "./weights";
 
@@ -22,7 +21,7 @@ export const trainCommand = defineCommand({
     }),
     every: int(50, { min: 1, max: 1000, unit: "steps", help: "Steps between two lines of metrics." }),
     checkpoint: text("", {
-      help: "File for the state of training; when it is there already, training goes on from it. Also written on Ctrl-C.",
+      help: "File for the state of training; when it is there already, training goes on from it. Also written on Ctrl-C. The state before it stays in FILE.before, and is used where this one is damaged.",
     }),
     checkpointEvery: int(500, {
       min: 1,
@@ -46,11 +45,11 @@ export const trainCommand = defineCommand({
     const asked = configOf(flags);
     const { dim, layers, heads } = given?.config ?? asked;
     const config = { ...asked, dim, layers, heads };
-    const state = checkpoint ? await openIfThere(host, checkpoint) : undefined;
+    const state = checkpoint ? await openState(host, checkpoint) : undefined;
     const keep = checkpoint && {
       pace: createPace({ everySteps: checkpointEvery, everyMs: 1000 * checkpointSeconds }),
-      save: (bytes: Uint8Array) => host.write(checkpoint, bytes),
-      ...(state && { resume: await openSafetensors(state) }),
+      save: (bytes: Uint8Array) => host.write(checkpoint, bytes, { before: beforePath(checkpoint) }),
+      ...(state && { resume: state }),
     };
     const request = {
       config,

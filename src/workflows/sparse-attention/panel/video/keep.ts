@@ -52,9 +52,14 @@ export interface VideoKeeper {
 export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
   const keep = (id: Promise<string>): VideoKeeping => {
     const inTurn = writesInTurn(open, id);
-    const write = (name: string, file: Blob, type: string): Promise<void> =>
+    const write = (
+      name: string,
+      file: Blob,
+      type: string,
+      options?: { keepsBefore: boolean },
+    ): Promise<void> =>
       inTurn(async (store, own) =>
-        store.writeArtefact(own, name, new Uint8Array(await file.arrayBuffer()), type),
+        store.writeArtefact(own, name, new Uint8Array(await file.arrayBuffer()), type, options),
       );
     const results = async (store: RunStore, own: string, snapshot: VideoSnapshot): Promise<void> => {
       const bytes = new TextEncoder().encode(JSON.stringify(snapshot));
@@ -70,7 +75,7 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
           ),
         ),
       weights: (file) => write(WEIGHTS, file, BINARY),
-      training: (file) => write(TRAINING, file, BINARY),
+      training: (file) => write(TRAINING, file, BINARY, { keepsBefore: true }),
       clips: ({ dense, sparse }) => write(CLIPS, new Blob([dense, sparse]), BINARY),
       save: (snapshot) => inTurn((store, own) => results(store, own, snapshot)),
       resume: (adapter) => inTurn((store, own) => store.resume(own, adapter)),

@@ -61,6 +61,7 @@ test("a training that is cancelled keeps its curve, its weights and a state to g
   expect([get().file?.size, get().training?.steps]).toEqual([8, 2]);
 
   const on = lab.goOn(settings);
+  await settle();
   const second = next("train");
   expect((second.request as { state: Blob }).state).toBe(get().training?.file);
   second.emit("metrics", [row(2, 9), row(3), row(4)]);
@@ -125,6 +126,7 @@ test("a worker that died is given the weights again before it samples", async ()
   expect(get()).toMatchObject({ job: { state: "failed" }, live: { dense: preview }, sampledWith: info });
 
   const again = lab.sample(settings);
+  await settle();
   const load = next("loadWeights");
   expect(load.request).toEqual({ blob: get().file, name: "w.safetensors" });
   await load.answer(info);
@@ -253,6 +255,8 @@ test("a stored run opens again with its curve, weights, state and clips, and can
   });
   expect(new Uint8Array(await shown.file!.arrayBuffer())).toEqual(Uint8Array.of(3, 4, 5));
   void second.lab.goOn(settings);
+  await workDone();
+  await settle();
   const { state } = second.next("train").request as { state: Blob };
   expect(new Uint8Array(await state.arrayBuffer())).toEqual(Uint8Array.of(1, 2));
 });
@@ -270,6 +274,33 @@ async function closedInMidRun(folder: Folder): Promise<void> {
   call.emit("metrics", [row(3, 9)]);
   await workDone();
 }
+
+test("a training that goes on in another tab is neither offered nor taken up, and its record stays as that tab writes it", async () => {
+  const folder = memoryFolder();
+  await closedInMidRun(folder);
+  const elsewhere = {
+    hold: () => Promise.reject(new TesseraError("run-held", "Held.")),
+    isHeld: async () => true,
+  };
+  const runs = runStore(folder, { liveness: elsewhere });
+  const { lab, next, get } = start(videoKeeper(async () => runs));
+  await lab.findInterrupted();
+  expect(get().interrupted).toBeUndefined();
+  const [before] = await runs.list();
+  const opening = lab.reopen(before.id);
+  await workDone();
+  await settle();
+  await next("readState").answer({ steps: 2, config: info.config });
+  await opening;
+  for (const work of [lab.goOn, lab.sample]) {
+    await work(settings);
+    expect(get().job).toMatchObject({ state: "failed", error: { code: "run-held" } });
+    expect(() => next("train")).toThrow("No call of train is open; open: ");
+  }
+  await workDone();
+  expect(await runs.get(before.id)).toEqual({ ...before, state: "running" });
+  expect(get().metrics.map((m) => m.step)).toEqual([1, 2, 3]);
+});
 
 test("a training whose page was closed is found, and goes on by its own settings and on its own curve", async () => {
   const folder = memoryFolder();

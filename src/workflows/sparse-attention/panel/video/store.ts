@@ -5,6 +5,7 @@ import { TesseraError, toRecord } from "../../../../base/errors";
 import type { CallOptions, Client } from "../../../../rpc/client";
 import type { VideoSettings } from "../../protocol-video-page";
 import type { VideoEvents, VideoService } from "../../protocol-video-session";
+import { isHeldElsewhere, takenUp } from "../in-turn";
 import type { VideoKeeper, VideoKeeping } from "./keep";
 import { SHIPPED_NAME } from "./shipped";
 import {
@@ -169,6 +170,7 @@ export function createVideoLab(
     }
     // A pause that came after the last gate must not hold the next job.
     client.resume();
+    if (isHeldElsewhere(get().job.error)) return;
     const { job, device } = get();
     const snapshot = videoSnapshot(get());
     keep((kept) => kept.finish(job, snapshot, device?.name ?? ""));
@@ -204,10 +206,13 @@ export function createVideoLab(
     }
   };
 
+  const takeUpRun = (): Promise<void> =>
+    takenUp(keeping?.resume(get().device?.name ?? ""), (keepError) => set({ keepError }));
+
   const goOn = (settings: VideoSettings): Promise<void> =>
     run("train", settings, async (options) => {
+      await takeUpRun();
       set({ trained: undefined });
-      keep((kept) => kept.resume(get().device?.name ?? ""));
       await trainFrom(settings, get().training?.file ?? null, options);
     });
 
@@ -266,12 +271,13 @@ export function createVideoLab(
     goOn,
     sample: (settings) =>
       run("sample", settings, async (options) => {
+        await takeUpRun();
         const { weights, file } = get();
         set({ live: {}, steps: { dense: [], sparse: [] }, sampled: undefined, sampledWith: weights.value });
         if (!keeping && keeper && file && weights.value) {
           keeping = keeper.begin(settings, weights.value.name);
           keep((kept) => kept.weights(file));
-        } else keep((kept) => kept.resume(get().device?.name ?? ""));
+        }
         await holdWeights();
         const sampled = await client.call("sample", { settings }, options);
         set({ sampled, device: sampled.device, live: {} });
