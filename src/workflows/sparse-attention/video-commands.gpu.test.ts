@@ -178,7 +178,7 @@ test("Muon is another optimiser, not another name", async () => {
   expect(Math.abs(muon.validationLoss - adamw.validationLoss)).toBeGreaterThan(1e-4);
 });
 
-test("a batch that no binding holds is refused with the one that fits", async () => {
+test("a batch, or weights, that no binding holds are refused with what fits", async () => {
   const limit = gpu.device.limits.maxStorageBufferBindingSize;
   const flags = { size: "M", frames: 128, batch: 256 };
   const perClip = (128 * 32 * 32 + 64) * 256 * 4 * 4;
@@ -187,4 +187,13 @@ test("a batch that no binding holds is refused with the one that fits", async ()
     code: "too-large",
     fields: { batch: 256, fit, limit },
   });
+  // 16 blocks of (4 + 2·4)·1024² and 6·1024² weights, biases and ends aside: over a gibibyte.
+  const wide = { size: "XXS", dim: 1024, layers: 16, heads: 16, batch: 1 };
+  const error = await run("train", wide).catch((e: unknown) => e);
+  expect(error).toMatchObject({
+    code: "too-large",
+    message: expect.stringMatching(/^The weights of this model need a buffer of .+; take one of XXS, XS, S/),
+    fields: { fit: 0, sizes: ["XXS", "XS", "S", "S+", "M"], limit },
+  });
+  expect((error as { fields: { bytes: number } }).fields.bytes).toBeGreaterThan(4 * 16 * 18 * 1024 ** 2);
 });
