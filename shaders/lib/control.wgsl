@@ -9,7 +9,8 @@ const MAX_NORM: u32 = 6u;
 const GRADIENT_SCALE: u32 = 7u;
 const EMA_DECAY: u32 = 8u;
 const MOMENTUM: u32 = 9u;
-const LOSS_SCALE: u32 = 10u;
+const LOSS_SHARE: u32 = 10u;
+const SCALE_GROWTH: u32 = 11u;
 // Kept on the device from here on.
 const STEP: u32 = 16u;
 const RUNS: u32 = 17u;
@@ -20,3 +21,5 @@ const BIAS_1: u32 = 21u;
 const BIAS_2: u32 = 22u;
 const IS_GOOD: u32 = 23u;
 const BAD_CHUNK: u32 = 24u;
+const SCALE: u32 = 25u;
+const GOOD_RUN: u32 = 26u;

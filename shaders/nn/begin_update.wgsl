@@ -3,6 +3,7 @@
 #import lib/control
 const LANES: u32 = 256u;
 const LARGE: f32 = 3.0e38;
+const MOST_SCALE: f32 = 16777216.0;
 
 struct Params { count: u32, rows: u32 }
 
@@ -38,15 +39,27 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
   if (lane != 0u) { return; }
 
-  let norm = sqrt(sums[0].x) * control[GRADIENT_SCALE];
+  // Mixed precision: the reverse sweep began with the loss scale instead of 1.
+  let is_scaled = control[SCALE_GROWTH] > 0.0;
+  let scale = select(1.0, control[SCALE], is_scaled);
+  let unscaled = control[GRADIENT_SCALE] / scale;
+  let norm = sqrt(sums[0].x) * unscaled;
   let loss_bits = bitcast<u32>(loss[0]) & 0x7f800000u;
   let is_bad = sums[0].y < LARGE || loss_bits == 0x7f800000u || norm > 1.0e30;
+  // Gradients past the range of f16 under a sound loss: the step is left out and the next one has half the scale.
+  let overflowed = is_scaled && is_bad && loss_bits != 0x7f800000u && scale > 1.0;
+  if (is_scaled) {
+    let run = select(control[GOOD_RUN] + 1.0, 0.0, is_bad);
+    let grows = run >= control[SCALE_GROWTH];
+    control[GOOD_RUN] = select(run, 0.0, grows);
+    control[SCALE] = clamp(select(select(scale, 2.0 * scale, grows), 0.5 * scale, is_bad), 1.0, MOST_SCALE);
+  }
   let clip = select(1.0, min(1.0, control[MAX_NORM] / (norm + 1.0e-6)), control[MAX_NORM] > 0.0);
   let ran = control[RUNS]; // steps asked for, also skipped ones
   control[RUNS] = ran + 1.0;
   control[NORM] = norm;
   control[IS_GOOD] = select(1.0, 0.0, is_bad);
-  control[FACTOR] = control[GRADIENT_SCALE] * clip;
+  control[FACTOR] = unscaled * clip;
   if (is_bad) {
     control[SKIPPED] += 1.0;
     control[BAD_CHUNK] = select(-2.0, sums[0].y, sums[0].y < LARGE); // -2: only the loss is bad
@@ -57,8 +70,8 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     control[BIAS_2] = one_minus_power(control[LOG_BETA_2], t);
   }
   let row = 4u * (u32(ran) % p.rows);
-  history[row] = loss[0] * control[LOSS_SCALE];
+  history[row] = loss[0] * control[LOSS_SHARE];
   history[row + 1u] = norm;
   history[row + 2u] = control[LEARNING_RATE];
-  history[row + 3u] = select(0.0, 1.0 + control[BAD_CHUNK], is_bad);
+  history[row + 3u] = select(0.0, select(1.0 + control[BAD_CHUNK], -2.0, overflowed), is_bad);
 }

@@ -6,6 +6,7 @@ import { bytesSource } from "../formats/source";
 import type { TensorFile } from "../formats/tensor-data";
 import { openGpu } from "../gpu/gpu";
 import { sub } from "../ops/binary";
+import { cast } from "../ops/cast";
 import { mean } from "../ops/reduce";
 import { square } from "../ops/unary";
 import { scoped } from "../tensor/scope";
@@ -13,6 +14,7 @@ import { upload } from "../tensor/tensor";
 import { decodeWeights, encodeTraining, encodeWeights, resumeTraining, trainingBytes } from "./checkpoint";
 import { dropout } from "./dropout";
 import { linear, linearSpecs } from "./linear";
+import { halfParameters } from "./mixed";
 import { createParameters, type ParameterSpecs, readParameters } from "./parameters";
 import { createTrainer, type TrainerOptions } from "./trainer";
 
@@ -29,18 +31,24 @@ const wave = (n: number, phase: number): number[] =>
   Array.from({ length: n }, (_, i) => Math.sin(1.1 * i + phase));
 
 /** A small net with dropout, whose batches depend on the step alone. */
-function setUp(seed: number, more: Partial<TrainerOptions> = {}) {
-  const parameters = createParameters(gpu, SPECS, { seed });
+function setUp(seed: number, { mixed, ...more }: Partial<TrainerOptions> & { mixed?: boolean } = {}) {
+  const master = createParameters(gpu, SPECS, { seed });
+  const half = mixed ? halfParameters(master) : undefined;
+  const parameters = half ?? master;
+  const { dtype } = parameters.flat;
   const x = upload(gpu, new Float32Array(7 * 12), [7, 12]);
   const y = upload(gpu, new Float32Array(7 * 5), [7, 5]);
   const trainer = createTrainer({
-    parameters,
+    parameters: master,
+    half,
     loss(clock) {
-      const hidden = dropout("hidden", linear(parameters, "in", x, { activation: "silu" }), {
+      const input = mixed ? cast(x, dtype) : x;
+      const hidden = dropout("hidden", linear(parameters, "in", input, { activation: "silu" }), {
         rate: 0.4,
         clock,
       });
-      return mean(square(sub(linear(parameters, "out", hidden), y)));
+      const found = linear(parameters, "out", hidden);
+      return mean(square(sub(mixed ? cast(found, "f32") : found, y)));
     },
     schedule: { kind: "cosine", steps: 30, peak: 0.02, warmup: 3 },
     maxNorm: 1,
@@ -60,7 +68,7 @@ function setUp(seed: number, more: Partial<TrainerOptions> = {}) {
       },
     });
   };
-  return { parameters, trainer, step };
+  return { parameters: master, trainer, step };
 }
 
 const opened = (bytes: Uint8Array<ArrayBuffer>): Promise<TensorFile> =>
@@ -69,6 +77,7 @@ const opened = (bytes: Uint8Array<ArrayBuffer>): Promise<TensorFile> =>
 test.each([
   ["AdamW", {}],
   ["Muon over two batches", { optimiser: "muon", accumulate: 2 }],
+  ["mixed precision over two batches", { mixed: true, accumulate: 2 }],
 ] as const)("%s: a resumed run goes on to the same bits", (_, options) =>
   scoped(gpu, async () => {
     const whole = setUp(3, options);

@@ -6,7 +6,7 @@ import { encodeSafetensors, type TensorToWrite } from "../formats/safetensors";
 import { type TensorFile, toFloat32 } from "../formats/tensor-data";
 import { formatShape, sameShape, sizeOf } from "../tensor/shape";
 import type { Tensor } from "../tensor/tensor";
-import { CONTROL_SIZE } from "./control";
+import { CONTROL_SIZE, DEVICE_PLACES, FIRST_SCALE } from "./control";
 import { type ParameterSpecs, type Parameters, type ParameterValues, readParameters } from "./parameters";
 import type { Trainer } from "./trainer";
 
@@ -102,7 +102,10 @@ export async function resumeTraining(trainer: Trainer, file: TensorFile): Promis
       data.set(toFloat32(await file.read(`${part}.${name}`)), start);
     writes.push([flat, data]);
   }
-  writes.push([control, toFloat32(await file.read("control"))]);
+  const scalars = toFloat32(await file.read("control"));
+  // A state of an f32 training has no loss scale yet.
+  if (trainer.state.half) scalars[DEVICE_PLACES.scale] ||= FIRST_SCALE;
+  writes.push([control, scalars]);
   for (const [{ gpu, allocation }, { buffer, byteOffset, byteLength }] of writes) {
     const data = new Uint8Array(buffer, byteOffset, byteLength);
     gpu.queue.record({ kind: "write", target: allocation, offset: 0, data });

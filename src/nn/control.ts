@@ -7,7 +7,9 @@ export const CONTROL_SIZE = 64;
 export const SETTINGS_SIZE = 16;
 
 /** Device values by place. */
-export const DEVICE_PLACES = { step: 16, runs: 17, skipped: 18, norm: 19 } as const;
+export const DEVICE_PLACES = { step: 16, runs: 17, skipped: 18, norm: 19, scale: 25 } as const;
+/** Loss scale that mixed precision begins with; steps that overflow halve it. */
+export const FIRST_SCALE = 2 ** 16;
 
 export interface ControlSettings {
   learningRate: number;
@@ -16,13 +18,15 @@ export interface ControlSettings {
   epsilon: number;
   /** Gradients are scaled down to this global norm; 0 leaves them. */
   maxNorm: number;
-  /** Factor on all gradients before anything else: 1 / (loss scale · accumulated batches). */
+  /** Factor on all gradients before anything else: 1 / accumulated batches. The loss scale of mixed precision is apart. */
   gradientScale: number;
   /** Share of the old running average that a step keeps. */
   emaDecay: number;
   momentum: number;
   /** Factor on the loss before it goes into the history: 1 / accumulated batches. */
-  lossScale: number;
+  lossShare: number;
+  /** Good steps after which the loss scale of mixed precision doubles; 0 without mixed precision: no scale. */
+  scaleGrowth: number;
 }
 
 /** The settings as the kernels read them. Logarithms are taken here, in float64. */
@@ -39,7 +43,8 @@ export function encodeSettings(s: ControlSettings): Float32Array<ArrayBuffer> {
     s.gradientScale,
     s.emaDecay,
     s.momentum,
-    s.lossScale,
+    s.lossShare,
+    s.scaleGrowth,
   ]);
   return values;
 }

@@ -9,6 +9,7 @@ const step = (number: number, loss: number, bad: string | null = null): StepMetr
   gradientNorm: 1,
   learningRate: 1e-3,
   bad,
+  skipped: false,
 });
 const steps = (losses: readonly number[]): StepMetrics[] => losses.map((loss, i) => step(i + 1, loss));
 

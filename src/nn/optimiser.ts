@@ -10,8 +10,11 @@ import type { KernelSource, LinkOptions } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
 import type { Uniforms } from "../gpu/reflect";
 import { CLOCK_SIZE } from "../ops/random";
+import { copyInto } from "../tensor/copy";
+import type { Shape } from "../tensor/shape";
 import { empty, type Tensor, upload, zeros } from "../tensor/tensor";
-import { CONTROL_SIZE, type ControlSettings, encodeSettings } from "./control";
+import { CONTROL_SIZE, type ControlSettings, DEVICE_PLACES, encodeSettings, FIRST_SCALE } from "./control";
+import { type HalfParameters, halfGradients, widenGradients } from "./mixed";
 import { CHUNK, type Parameters } from "./parameters";
 
 const partials: KernelSource = { file: "nn/gradient_partials.wgsl", text: partialsText };
@@ -26,6 +29,9 @@ const NORM_GROUPS = 512;
 const MOST_GROUPS = 8;
 /** Steps whose loss and norm stay on the device until they are read. */
 export const HISTORY_ROWS = 1024;
+
+/** What history says of a step that mixed precision left out. */
+export const OVERFLOWED = -2;
 
 export interface GroupSettings {
   /** Factor on the learning rate. */
@@ -42,6 +48,8 @@ export interface OptimiserState {
   /** Gradients and loss together, and those of one batch where several are accumulated. */
   readonly sums: Tensor;
   readonly fresh: Tensor | undefined;
+  /** The weights of mixed precision and room for their gradients. */
+  readonly half: { weights: HalfParameters; gradients: Tensor } | undefined;
   /** u32 [2]: steps so far and batches so far in this one; random ops read it. */
   readonly clock: Tensor;
   readonly first: Tensor;
@@ -49,7 +57,10 @@ export interface OptimiserState {
   /** Running average of the weights, when kept. */
   readonly average: Tensor | undefined;
   readonly control: Tensor;
-  /** f32 [HISTORY_ROWS, 4]: loss, gradient norm, learning rate, 0, or 1 + first bad chunk, or -1 for a bad loss. */
+  /**
+   * f32 [HISTORY_ROWS, 4]: loss, gradient norm, learning rate, and of the step 0, or 1 + first bad chunk, or -1 for
+   * a bad loss, or -2 when mixed precision left it out.
+   */
   readonly history: Tensor;
   readonly table: Tensor;
   readonly rows: readonly number[];
@@ -68,6 +79,10 @@ export function createState(
     average?: boolean;
     /** True when a step takes several batches. */
     accumulates?: boolean;
+    /** For mixed precision. */
+    half?: HalfParameters;
+    /** Loss scale that mixed precision begins with. */
+    firstScale?: number;
   },
 ): OptimiserState {
   const { gpu, flat, places } = parameters;
@@ -88,19 +103,23 @@ export function createState(
   while (rows.length < MOST_GROUPS) rows.push([0, 0, 0, 0]);
   const same = (): Tensor => zeros(gpu, flat.shape);
   const average = options.average ? empty(gpu, flat.shape, "f32", "average") : undefined;
-  if (average) copy(flat, average);
+  if (average) copyInto(flat, average);
   const sums = zeros(gpu, [flat.size + CHUNK]);
+  const values = new Float32Array(CONTROL_SIZE);
+  if (options.half) values[DEVICE_PLACES.scale] = options.firstScale ?? FIRST_SCALE;
+  const control = upload(gpu, values, [CONTROL_SIZE]);
   return {
     parameters,
     sums,
     gradients: sums.window(0, flat.shape),
     loss: sums.window(flat.size, [1]),
+    half: options.half && { weights: options.half, gradients: halfGradients(options.half) },
     fresh: options.accumulates ? zeros(gpu, sums.shape) : undefined,
     clock: zeros(gpu, [CLOCK_SIZE], "u32"),
     first: same(),
     second: same(),
     average,
-    control: zeros(gpu, [CONTROL_SIZE]),
+    control,
     history: zeros(gpu, [HISTORY_ROWS, 4]),
     table: upload(gpu, table, [table.length], "u32"),
     rows: rows.flat(),
@@ -124,13 +143,29 @@ export function writeClock({ clock }: OptimiserState, step: number, batch: numbe
  * top of what earlier batches of this step gave.
  */
 export function collectGradients(state: OptimiserState, loss: Tensor, given: readonly Tensor[]): void {
-  const { parameters, sums, fresh, clock } = state;
+  const { parameters, sums, fresh, clock, half } = state;
   const target = fresh ?? sums;
-  for (const [i, { start, size }] of parameters.places.entries()) copy(given[i], target, start, size);
-  copy(loss, target, parameters.flat.size, 1);
+  if (half) widenGradients(half.weights, half.gradients, given, target);
+  else for (const [i, { start }] of parameters.places.entries()) copyInto(given[i], target, { at: start });
+  copyInto(loss, target, { at: parameters.flat.size });
   if (!fresh) return;
   const quads = sums.size / 4;
   dispatch(addBatch, {}, Math.ceil(quads / 64), { quads }, [fresh, clock, sums], sums.size);
+}
+
+/** The seed of the reverse sweep of mixed precision, f32 of `shape` with one element: the loss scale as it is now. */
+export function lossScale({ control }: OptimiserState, shape: Shape): Tensor {
+  const { gpu, allocation } = control;
+  const scale = empty(gpu, shape, "f32", "loss scale");
+  gpu.queue.record({
+    kind: "copy",
+    source: allocation,
+    sourceOffset: 4 * DEVICE_PLACES.scale,
+    target: scale.allocation,
+    targetOffset: 0,
+    bytes: 4,
+  });
+  return scale;
 }
 
 /** Takes the norm of the gradients, decides whether the step is good, and writes a line of history. */
@@ -183,16 +218,5 @@ export function dispatch(
     bindings: bindings.map((t) => t.allocation),
     work,
     shapeClass: "",
-  });
-}
-
-function copy(source: Tensor, target: Tensor, start = 0, size = source.size): void {
-  source.gpu.queue.record({
-    kind: "copy",
-    source: source.allocation,
-    sourceOffset: 0,
-    target: target.allocation,
-    targetOffset: 4 * start,
-    bytes: 4 * size,
   });
 }

@@ -17,13 +17,15 @@ export interface ParameterSpec {
 /** Parameters by name, in the order of the model; names as PyTorch writes them ("blocks.0.mlp.in.weight"). */
 export type ParameterSpecs = Readonly<Record<string, ParameterSpec>>;
 
-/** Values of one chunk: the unit by which the flat buffer is laid out and described. */
+/** Values of one chunk: the unit by which the flat buffer is described. */
 export const CHUNK = 64;
+/** Tensors begin on multiples of it: windows lie on 256 bytes, also in a copy of the buffer in f16. */
+const ALIGNMENT = 2 * CHUNK;
 
 export interface Place {
   name: string;
   spec: ParameterSpec;
-  /** First element in the flat buffer, a multiple of `CHUNK`. */
+  /** First element in the flat buffer, a multiple of two chunks. */
   start: number;
   size: number;
 }
@@ -33,7 +35,7 @@ export interface Parameters {
   readonly specs: ParameterSpecs;
   /** In the order of the flat buffer: Muon matrices first, equal shapes side by side. */
   readonly places: readonly Place[];
-  /** f32 [n], n a multiple of `CHUNK`; gaps are zero and stay so. */
+  /** f32 [n], n a multiple of two chunks; gaps are zero and stay so. */
   readonly flat: Tensor;
   /** The tensor of a name, a window on `flat`. @throws TesseraError `parameter` for an unknown name. */
   at(name: string): Tensor;
@@ -53,7 +55,7 @@ export function layout(specs: ParameterSpecs): { places: Place[]; length: number
   let start = 0;
   const places = ordered.map(([name, spec]): Place => {
     const place = { name, spec, start, size: sizeOf(spec.shape) };
-    start += Math.ceil(place.size / CHUNK) * CHUNK;
+    start += Math.ceil(place.size / ALIGNMENT) * ALIGNMENT;
     return place;
   });
   return { places, length: start };
@@ -88,15 +90,19 @@ export function createParameters(
     flat,
     tensors: [...windows.values()],
     count: places.reduce((sum, p) => sum + p.size, 0),
-    at(name) {
-      const found = windows.get(name);
-      if (found) return found;
-      throw new TesseraError("parameter", `There is no parameter ${name}; there are ${order.join(", ")}`, {
-        name,
-      });
-    },
+    at: parameterLookup(windows),
   };
 }
+
+/** Finds tensors by name. */
+export const parameterLookup =
+  (windows: ReadonlyMap<string, Tensor>): Parameters["at"] =>
+  (name) => {
+    const found = windows.get(name);
+    if (found) return found;
+    const words = `There is no parameter ${name}; there are ${[...windows.keys()].join(", ")}`;
+    throw new TesseraError("parameter", words, { name });
+  };
 
 /** Values of one parameter as read from a file. */
 export interface ParameterValues {

@@ -4,6 +4,7 @@ import { Tape } from "../autograd/tape";
 import { TesseraError } from "../base/errors";
 import type { Tensor } from "../tensor/tensor";
 import type { ControlSettings } from "./control";
+import { type HalfParameters, refreshHalf } from "./mixed";
 import { type MuonSettings, muonUpdate } from "./muon";
 import {
   adamwUpdate,
@@ -11,7 +12,9 @@ import {
   collectGradients,
   createState,
   HISTORY_ROWS,
+  lossScale,
   type OptimiserState,
+  OVERFLOWED,
   writeClock,
   writeSettings,
 } from "./optimiser";
@@ -19,8 +22,18 @@ import { nameOfChunk, type Parameters } from "./parameters";
 import { type Replayed, replayed } from "./replayed";
 import { learningRate, type Schedule } from "./schedules";
 
+/** Good steps after which mixed precision doubles its loss scale. */
+const SCALE_GROWTH = 1000;
+
 export interface TrainerOptions {
   parameters: Parameters;
+  /**
+   * Mixed precision: the f16 copy of `parameters` that `loss` computes from. A step whose gradients overflow is left out and
+   * halves the loss scale. Left out, all is f32.
+   */
+  half?: HalfParameters;
+  /** Scale that mixed precision begins with (2^16), and good steps after which it doubles (1000). */
+  lossScaling?: { first?: number; growth?: number };
   /**
    * Records the forward pass on tensors that the caller keeps and gives the loss, f32 of one element. It is called
    * twice at most, so what changes from step to step must be in tensors; random ops take `clock`.
@@ -57,6 +70,8 @@ export interface StepMetrics {
   learningRate: number;
   /** Name of the first tensor with an infinite or NaN gradient ("loss" when only the loss was), or null: a good step. */
   bad: string | null;
+  /** Left out by mixed precision, because gradients were past the range of f16 at this loss scale. */
+  skipped: boolean;
 }
 
 export interface StepOptions {
@@ -87,7 +102,15 @@ export interface Trainer {
 
 /** Makes a trainer; its optimiser state belongs to the current scope. */
 export function createTrainer(options: TrainerOptions): Trainer {
-  const { parameters, schedule, muon = {}, weightDecay = 0.01, accumulate = 1 } = options;
+  const {
+    parameters,
+    half,
+    lossScaling = {},
+    schedule,
+    muon = {},
+    weightDecay = 0.01,
+    accumulate = 1,
+  } = options;
   const { gpu } = parameters;
   const withMuon = options.optimiser === "muon";
   const state = createState(parameters, {
@@ -98,6 +121,8 @@ export function createTrainer(options: TrainerOptions): Trainer {
     skip: (name) => withMuon && parameters.specs[name].muon === true,
     average: options.emaDecay !== undefined,
     accumulates: accumulate > 1,
+    half,
+    firstScale: lossScaling.first,
   });
   let steps = 0;
   let told = 0;
@@ -111,12 +136,19 @@ export function createTrainer(options: TrainerOptions): Trainer {
     gradientScale: 1 / accumulate,
     emaDecay: options.emaDecay ?? 0,
     momentum: muon.momentum ?? 0.95,
-    lossScale: 1 / accumulate,
+    lossShare: 1 / accumulate,
+    scaleGrowth: half ? (lossScaling.growth ?? SCALE_GROWTH) : 0,
   });
   const sweep = (): void => {
     const tape = new Tape(gpu);
-    const loss = tape.run(() => options.loss(state.clock), parameters.tensors);
-    collectGradients(state, loss, tape.backward(loss, parameters.tensors));
+    if (!half) {
+      const loss = tape.run(() => options.loss(state.clock), parameters.tensors);
+      collectGradients(state, loss, tape.backward(loss, parameters.tensors));
+      return;
+    }
+    refreshHalf(half);
+    const loss = tape.run(() => options.loss(state.clock), half.tensors);
+    collectGradients(state, loss, tape.pull(loss, lossScale(state, loss.shape), half.tensors));
   };
   const update = (): void => {
     beginUpdate(state);
@@ -173,8 +205,17 @@ export function createTrainer(options: TrainerOptions): Trainer {
           4 * (told % HISTORY_ROWS),
           4 * (told % HISTORY_ROWS) + 4,
         );
+        const skipped = bad === OVERFLOWED;
         const name = bad > 0 ? nameOfChunk(parameters, bad - 1) : "loss";
-        found.push({ step: told, loss, gradientNorm, learningRate: rate, bad: bad === 0 ? null : name });
+        const isGood = bad === 0 || skipped;
+        found.push({
+          step: told,
+          loss,
+          gradientNorm,
+          learningRate: rate,
+          bad: isGood ? null : name,
+          skipped,
+        });
       }
       return found;
     },

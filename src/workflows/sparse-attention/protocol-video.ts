@@ -65,6 +65,11 @@ export const trainParams = {
     help: "Muon updates the matrices of the blocks, AdamW the rest at a tenth of the rate.",
     group: "Training",
   }),
+  precision: choice("f32", ["f32", "mixed"], {
+    labels: { f32: "f32", mixed: "Mixed, f16 and f32" },
+    help: "Mixed stores activations, their gradients and a copy of the weights in f16, where the device has it; sums and the weights themselves stay f32, and a loss scale keeps small gradients.",
+    group: "Training",
+  }),
   learningRate: float(1e-3, {
     min: 0,
     max: 1,

@@ -154,6 +154,23 @@ test("a training that was cancelled goes on from its checkpoint to the same file
   );
 });
 
+test("mixed precision trains to the losses of f32 within a part in a thousand, and is refused without f16", async () => {
+  const flags = { ...nano, steps: 12, batch: 2, every: 1, learningRate: 0.003, dtype: "F32", out: "any" };
+  const losses = async (precision: string): Promise<number[]> => {
+    const from = events.length;
+    await run("train", { ...flags, precision });
+    return events.slice(from).map(({ data }) => (data as { loss: number }).loss);
+  };
+  if (!gpu.has("shader-f16")) {
+    await expect(losses("mixed")).rejects.toMatchObject({ code: "no-f16" });
+    return;
+  }
+  const [full, mixed] = [await losses("f32"), await losses("mixed")];
+  expect(mixed).toHaveLength(12);
+  expect(mixed).not.toEqual(full);
+  for (const [i, loss] of mixed.entries()) expect(Math.abs(loss / full[i] - 1)).toBeLessThan(1e-3);
+});
+
 test("where the newest state is damaged or gone, training goes on from the one before it", async () => {
   const flags = { ...nano, steps: 6, batch: 1, every: 6, dtype: "F32", checkpointEvery: 2 };
   const parts = { ...flags, out: "parts", checkpoint: "newest" };

@@ -3,9 +3,11 @@
 import { Random } from "../../../../base/random";
 import type { Gpu } from "../../../../gpu/gpu";
 import { add, mul, sub } from "../../../../ops/binary";
+import { cast } from "../../../../ops/cast";
 import { randomNormal } from "../../../../ops/random";
 import { mean } from "../../../../ops/reduce";
 import { square } from "../../../../ops/unary";
+import { copyInto } from "../../../../tensor/copy";
 import { scopedSync } from "../../../../tensor/scope";
 import { empty, type Tensor } from "../../../../tensor/tensor";
 import { PATCH_VALUES, videoTokenCount } from "./cost";
@@ -38,7 +40,9 @@ export function flowLoss(model: VideoModel, { clips, noise, t, captions }: Batch
   const wanted = sub(clips, noise);
   const [batch] = t.shape;
   const noisy = add(noise, mul(wanted, t.reshape([batch, 1, 1])));
-  return mean(square(sub(velocity(model, noisy, t, captions, lean), wanted)));
+  const found = velocity(model, noisy, t, captions, lean);
+  // Differences of f16 velocities, and their mean, are f32 again.
+  return mean(square(sub(found.dtype === "f32" ? found : cast(found, "f32"), wanted)));
 }
 
 /** Streams of one seed that are not clips: clip i is stream i, and there are fewer than 2^31 of them. */
@@ -79,7 +83,7 @@ export function createBatches(
       write(tensors.captions, captions);
       write(tensors.t, t);
       scopedSync(gpu, () =>
-        copy(randomNormal(gpu, shape, { seed, stream: NOISE_STREAM + step }), tensors.noise),
+        copyInto(randomNormal(gpu, shape, { seed, stream: NOISE_STREAM + step }), tensors.noise),
       );
     },
   };
@@ -88,15 +92,4 @@ export function createBatches(
 function write({ gpu, allocation }: Tensor, values: Float32Array | Uint32Array): void {
   const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   gpu.queue.record({ kind: "write", target: allocation, offset: 0, data });
-}
-
-function copy(source: Tensor, target: Tensor): void {
-  source.gpu.queue.record({
-    kind: "copy",
-    source: source.allocation,
-    sourceOffset: 0,
-    target: target.allocation,
-    targetOffset: 0,
-    bytes: source.bytes,
-  });
 }

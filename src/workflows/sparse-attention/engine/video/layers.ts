@@ -3,6 +3,7 @@
 import { linear, linearSpecs } from "../../../../nn/linear";
 import type { ParameterSpecs, Parameters } from "../../../../nn/parameters";
 import { mul } from "../../../../ops/binary";
+import { cast } from "../../../../ops/cast";
 import { concat } from "../../../../ops/concat";
 import { permute } from "../../../../ops/permute";
 import { sliceAxis } from "../../../../ops/slice";
@@ -33,9 +34,13 @@ export const timeSpecs = (dim: number): ParameterSpecs => ({
 /** SiLU of the embedded time: t [B, 1] → c [B, d], which every modulation reads. `frequencies` [1, 128]. */
 export function embedTime(weights: Parameters, t: Tensor, frequencies: Tensor): Tensor {
   const angles = mul(t, frequencies);
-  const features = concat([cos(angles), sin(angles)], -1);
+  const features = asStored(weights, concat([cos(angles), sin(angles)], -1));
   return silu(linear(weights, "time.out", linear(weights, "time.in", features, { activation: "silu" })));
 }
+
+/** x in the element type that the weights are stored in, where it is another one. */
+export const asStored = ({ flat }: Parameters, x: Tensor): Tensor =>
+  x.dtype === flat.dtype ? x : cast(x, flat.dtype);
 
 /** Queries, keys and values apart, [B, H, L, D] each. */
 export interface HeadTensors {

@@ -24,7 +24,7 @@ import { sliceAxis } from "../../../../ops/slice";
 import { type Tensor, upload, zeros } from "../../../../tensor/tensor";
 import { MLP_RATIO, PATCH, type SparseSettings, type VideoConfig } from "../../protocol-video";
 import { PATCH_VALUES, videoTokenCount } from "./cost";
-import { embedTime, glorot, rotarySplit, timeFrequencies, timeSpecs } from "./layers";
+import { asStored, embedTime, glorot, rotarySplit, timeFrequencies, timeSpecs } from "./layers";
 import { tokenPositions, videoOrder } from "./patches";
 import { TEXT_TOKENS, WORDS } from "./words";
 
@@ -102,8 +102,8 @@ export function createModel(
     order,
     rotation: rotation(gpu, tokenPositions(config, order), rotarySplit(dim / heads), { theta: ROTARY_BASE }),
     frequencies: upload(gpu, frequencies, [1, frequencies.length]),
-    ones: upload(gpu, new Float32Array(dim).fill(1), [dim]),
-    zeros: zeros(gpu, [dim]),
+    ones: asStored(weights, upload(gpu, new Float32Array(dim).fill(1), [dim])),
+    zeros: zeros(gpu, [dim], weights.flat.dtype),
   };
 }
 
@@ -122,7 +122,7 @@ export function embed(
   t: Tensor,
   caption: Tensor,
 ): Embedded {
-  const video = linear(weights, "patch", tokens);
+  const video = linear(weights, "patch", asStored(weights, tokens));
   const text = add(embedding(weights, "caption.word", caption), weights.at("caption.place.weight"));
   return { x: concat([video, text], 1), c: embedTime(weights, t, frequencies) };
 }

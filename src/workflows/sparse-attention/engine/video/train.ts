@@ -7,6 +7,7 @@ import type { TensorFile } from "../../../../formats/tensor-data";
 import type { Gpu } from "../../../../gpu/gpu";
 import { encodeTraining, resumeTraining } from "../../../../nn/checkpoint";
 import { expectGood } from "../../../../nn/divergence";
+import { halfParameters } from "../../../../nn/mixed";
 import { createParameters, type ParameterValues, readParameters } from "../../../../nn/parameters";
 import { createTrainer, type StepMetrics, type Trainer } from "../../../../nn/trainer";
 import type { Pace } from "../../../../runs/pace";
@@ -88,10 +89,12 @@ export async function train(
   return scoped(gpu, async () => {
     const source = request.values ? { values: request.values } : { seed: settings.seed ^ WEIGHT_SEED };
     const weights = createParameters(gpu, specs, source);
-    const model = createModel(gpu, config, weights);
+    const half = settings.precision === "mixed" ? halfParameters(weights) : undefined;
+    const model = createModel(gpu, config, half ?? weights);
     const batches = createBatches(gpu, model, settings);
     const trainer = createTrainer({
       parameters: weights,
+      half,
       optimiser: settings.optimiser,
       muon: { adamwRate: MUON_ADAMW_RATE },
       accumulate: settings.accumulate,
