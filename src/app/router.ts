@@ -43,6 +43,8 @@ export function navigate(hash: string): void {
 }
 
 let current = typeof location === "undefined" ? "#/" : location.hash || "#/";
+/** That of the last navigation: a page that renders again must not take its own rewriting for one. */
+let shown = current;
 
 /** Rewrites the address of this page without a step in the history and without a render. */
 export function replaceHash(hash: string): void {
@@ -59,6 +61,7 @@ export function isNavigating(): boolean {
 function subscribe(onChange: () => void): () => void {
   const update = (): void => {
     current = location.hash || "#/";
+    shown = current;
     onChange();
   };
   addEventListener("hashchange", update);
@@ -67,5 +70,5 @@ function subscribe(onChange: () => void): () => void {
 
 /** The hash of the page; re-renders on navigation, not on rewrites by `replaceHash`. */
 export function useHash(): string {
-  return useSyncExternalStore(subscribe, () => current);
+  return useSyncExternalStore(subscribe, () => shown);
 }
