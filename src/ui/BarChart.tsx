@@ -7,6 +7,7 @@ import { type CsvCell, toCsv } from "./csv";
 import { DataTable } from "./DataTable";
 import { formatNumber } from "./format";
 import { type Palette, usePalette } from "./palette";
+import { rasterise } from "./rasterise";
 import { EmptyState } from "./states";
 
 export interface BarSeries {
@@ -209,25 +210,4 @@ function Bars(props: BarsProps): ReactNode {
       ))}
     </>
   );
-}
-
-/** The SVG as a canvas; text and colours are attributes, so nothing depends on style sheets. */
-async function rasterise(svg: SVGSVGElement, scale: number): Promise<HTMLCanvasElement> {
-  const copy = svg.cloneNode(true) as SVGSVGElement;
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  const url = URL.createObjectURL(
-    new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }),
-  );
-  try {
-    const image = new Image();
-    image.src = url;
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    canvas.width = svg.clientWidth * scale;
-    canvas.height = svg.clientHeight * scale;
-    canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
-    return canvas;
-  } finally {
-    URL.revokeObjectURL(url);
-  }
 }

@@ -19,6 +19,8 @@ interface Props<S extends ParamSpec> {
   notes?: Partial<Record<keyof S & string, string>>;
   /** Titles of groups that start closed. */
   closed?: readonly string[];
+  /** Fields beside each other where there is room, for a form that has the width of the views. */
+  wide?: boolean;
 }
 
 /** Labels, help, units, groups, reset and messages all come from the spec. */
@@ -29,7 +31,7 @@ export function ParamsForm<S extends ParamSpec>(props: Props<S>): ReactNode {
   // The spec ties each name to its value type; inside the form, names are plain strings.
   const change = (next: Record<string, unknown>): void => props.onChange(next as Partial<ParamValues<S>>);
   return (
-    <div className={classes.form}>
+    <div className={classes.form} data-wide={props.wide || undefined}>
       {groupFields(spec, names).map((group) => (
         <FieldSet
           key={group.title}

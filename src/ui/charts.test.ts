@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { barLayout } from "./bar-layout";
 import { cellAt, heatLayout, indexTicks, maskEdges, shrinkMask, shrinkMax } from "./heatmap-geometry";
 import { divisibleRange, joinSeries, nearestPoint } from "./line-data";
+import { freeMarks, paretoFront, scatterLayout } from "./scatter-layout";
 import { compareCells, sortRows, tableCsv } from "./table-sort";
 
 describe("line series", () => {
@@ -54,6 +55,44 @@ describe("bars", () => {
     const { bars } = barLayout({ categories: ["a", "b"], series: [{ values: [2, -2] }] }, 400);
     expect(bars[0].x).toBeCloseTo(bars[1].x + bars[1].width, 8);
     expect(bars[0].width).toBeCloseTo(bars[1].width, 8);
+  });
+});
+
+describe("scatter", () => {
+  test("the front holds what no other beats, equal points and infinite quality included", () => {
+    const points = [
+      { x: 3, y: 9 },
+      { x: 1, y: 5 },
+      { x: 2, y: 4 },
+      { x: 2, y: 7 },
+      { x: 2, y: 7 },
+      { x: 5, y: Number.POSITIVE_INFINITY },
+      { x: 4, y: 9 },
+      { x: 0, y: Number.NaN },
+    ];
+    // By definition, point by point: on the front if none is at least as good in both and better in one.
+    const isBeaten = (i: number) =>
+      points.some(
+        (p) => p.x <= points[i].x && p.y >= points[i].y && (p.x < points[i].x || p.y > points[i].y),
+      );
+    const wanted = points.map((_, i) => i).filter((i) => !Number.isNaN(points[i].y) && !isBeaten(i));
+    expect([...paretoFront(points)].sort()).toEqual(wanted);
+    expect(paretoFront(points)).toEqual([1, 3, 4, 0, 5]);
+  });
+  test("dots keep their order and distances, reference lines are in sight, infinity has no place", () => {
+    const points = [0.5, 0.7, 0.9].map((x, i) => ({ x, y: [30, 40, Number.POSITIVE_INFINITY][i] }));
+    const { dots, lines, plot } = scatterLayout({ points, width: 400, height: 300, lines: [1] });
+    const [a, b, c] = dots;
+    expect(c).toBeNull();
+    expect(b!.y).toBeLessThan(a!.y);
+    // 0.2 between the dots, 0.3 from the second to the line.
+    expect((lines[0] - b!.x) / (b!.x - a!.x)).toBeCloseTo(1.5, 9);
+    expect(lines[0]).toBeLessThan(plot.x1);
+    expect(a!.x).toBeGreaterThan(plot.x0);
+  });
+  test("of marks that would cross, the first ones stand", () => {
+    const dots = [{ x: 10, y: 10 }, { x: 14, y: 12 }, { x: 200, y: 10 }, null];
+    expect([...freeMarks(dots, ["1", "2", "3", "4"], [1])].sort()).toEqual([1, 2]);
   });
 });
 

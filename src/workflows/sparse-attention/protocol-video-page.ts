@@ -2,7 +2,16 @@
 // a software adapter is done with in about a minute. Nothing here computes a result.
 import { choice, type ParamSpec, type ParamValues } from "../../base/params";
 import { params } from "./protocol-params";
-import { clipParams, modelParams, REPORT_LEVELS, sparseParams, trainParams } from "./protocol-video";
+import {
+  type ClipSettings,
+  clipParams,
+  modelParams,
+  REPORT_LEVELS,
+  type SparseSettings,
+  sparseParams,
+  trainParams,
+} from "./protocol-video";
+import { pageGridParams } from "./protocol-video-ablate";
 
 type Prefixed<P extends string, S extends ParamSpec> = {
   readonly [K in keyof S & string as `${P}${Capitalize<K>}`]: S[K];
@@ -68,8 +77,15 @@ export const videoParams = {
     group: "Clip",
   }),
   ...modelSingles,
+  ...prefixed("grid", pageGridParams),
 } as const;
 export type VideoSettings = ParamValues<typeof videoParams>;
+export type VideoSettingName = keyof VideoSettings & string;
+
+/** The grid of the ablation has a form of its own; the other fields stand in the form of the page. */
+const names = Object.keys(videoParams) as VideoSettingName[];
+export const GRID_FIELDS = names.filter((name) => name.startsWith("grid"));
+export const FORM_FIELDS = names.filter((name) => !GRID_FIELDS.includes(name));
 
 /** Groups of the form that start closed. */
 export const CLOSED_GROUPS: readonly string[] = [SINGLE];
@@ -77,7 +93,19 @@ export const CLOSED_GROUPS: readonly string[] = [SINGLE];
 export const modelOf = (values: VideoSettings) => taken("model", model, values);
 export const trainingOf = (values: VideoSettings) => taken("train", train, values);
 export const clipOf = (values: VideoSettings) => taken("clip", clip, values);
+export const gridSettingsOf = (values: VideoSettings) => taken("grid", pageGridParams, values);
 export const sparseOf = (values: VideoSettings) => taken("sparse", sparse, values);
+
+const asked = (prefix: string, spec: ParamSpec, values: object): Partial<VideoSettings> =>
+  Object.fromEntries(
+    Object.entries(values)
+      .filter(([name]) => name in spec)
+      .map(([name, value]) => [nameIn(prefix, name), value]),
+  );
+
+/** Settings of sparse sampling, and of a clip, under the names of the page. */
+export const sparseAsked = (settings: SparseSettings) => asked("sparse", sparseParams, settings);
+export const clipAsked = (settings: ClipSettings) => asked("clip", clipParams, settings);
 
 export const PARTS = ["laboratory", "video"] as const;
 

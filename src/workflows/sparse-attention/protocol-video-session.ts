@@ -3,6 +3,7 @@
 import type { TaskContext } from "../../base/task";
 import type { DeviceInfo } from "./protocol";
 import type { RunTimes, StepReport, VideoComparison, VideoConfig } from "./protocol-video";
+import type { AblatedVideo, AblationPlan, AblationRow } from "./protocol-video-ablate";
 import type { VideoSettings } from "./protocol-video-page";
 
 /** One line of metrics of training; pace and rate are those of all steps since the report before. */
@@ -104,9 +105,18 @@ export interface VideoEvents {
   recovered: { at: number; from: number };
   step: { run: "dense" | "sparse"; report: StepReport };
   preview: ClipPreview;
+  /** Keys of all points of a grid, before the first one runs. */
+  points: { keys: string[] };
+  /** A point that is done. */
+  row: AblationRow;
 }
 
 type Context = TaskContext<VideoEvents>;
+
+export interface AblationRequest {
+  settings: VideoSettings;
+  done: readonly string[];
+}
 
 /**
  * The session of the video transformer. It keeps one set of weights: the last trained or loaded. All methods may throw
@@ -126,5 +136,9 @@ export type VideoService = {
   readState(request: { blob: Blob }, context: Context): Promise<{ steps: number; config: VideoConfig }>;
   /** Samples one clip by both samplers from the same noise; emits `step` and `preview` after each step. */
   sample(request: { settings: VideoSettings }, context: Context): Promise<SampledVideo>;
+  /** Tells points, operations and time of a grid; `done` are keys of points that are done. Runs nothing on the GPU. */
+  planAblation(request: AblationRequest, context: Context): Promise<AblationPlan>;
+  /** Samples the points of a grid that are not done; emits `points`, and a `row` after each point. */
+  ablate(request: AblationRequest, context: Context): Promise<AblatedVideo>;
   close(request: Record<string, never>, context: Context): Promise<void>;
 };

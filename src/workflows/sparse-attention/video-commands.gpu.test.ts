@@ -9,8 +9,8 @@ import { bytesSource } from "../../formats/source";
 import { openGpu } from "../../gpu/gpu";
 import type { CommandHost } from "../define";
 import { commands } from "./engine/commands";
-import type { AblationRow } from "./engine/video/ablate";
 import type { StepReport, VideoComparison } from "./protocol-video";
+import type { AblationRow } from "./protocol-video-ablate";
 
 const gpu = await openGpu((await openNodeGpu()).gpu);
 // Every variant has the op suite's tests; trying them all on twenty tiny shapes here would take minutes.

@@ -3,8 +3,7 @@ import { describe, expect, test } from "vitest";
 import { defaults } from "../../base/params";
 import { bytesSource } from "../../formats/source";
 import { initialValues } from "../../nn/init";
-import { type AblationRow, gridPoints, parseRows, rowKey } from "./engine/video/ablate";
-import { gridOf } from "./engine/video/ablate-command";
+import { gridOf, gridPoints } from "./engine/video/ablate";
 import { compareRuns, runTimes } from "./engine/video/compare";
 import { makeGeometry, recallsOf, rowCounts } from "./engine/video/geometry";
 import { rotarySplit } from "./engine/video/layers";
@@ -21,6 +20,7 @@ import {
   sparseParams,
   type VideoConfig,
 } from "./protocol-video";
+import { type AblationRow, clipsOf, encodeRows, parseRows, rowKey } from "./protocol-video-ablate";
 
 const config: VideoConfig = { frames: 2, height: 8, width: 8, dim: 16, layers: 2, heads: 2 };
 
@@ -161,23 +161,31 @@ describe("ablation", () => {
   });
 
   test("a point is known by weights, settings and clips; a torn line is run again", () => {
-    const weights = { id: "0000abcd" } as VideoWeights;
     const clip = defaults(clipParams);
     const [first, second] = gridPoints(gridOf(lists), 50);
-    const key = rowKey(weights, first, clip, 4);
-    expect(rowKey(weights, { ...first }, { ...clip }, 4)).toBe(key);
+    const key = rowKey("0000abcd", first, clip, 4);
+    expect(rowKey("0000abcd", { ...first }, { ...clip }, 4)).toBe(key);
     const others = [
-      rowKey({ ...weights, id: "1" }, first, clip, 4),
-      rowKey(weights, second, clip, 4),
-      rowKey(weights, first, { ...clip, steps: 20 }, 4),
-      rowKey(weights, first, { ...clip, prompt: "red circle stays" }, 4),
-      rowKey(weights, first, clip, 5),
+      rowKey("1", first, clip, 4),
+      rowKey("0000abcd", second, clip, 4),
+      rowKey("0000abcd", first, { ...clip, steps: 20 }, 4),
+      rowKey("0000abcd", first, { ...clip, prompt: "red circle stays" }, 4),
+      rowKey("0000abcd", first, clip, 5),
     ];
     expect(new Set([key, ...others]).size).toBe(6);
-    const row = { key, psnr: 30 } as AblationRow;
-    const file = `${JSON.stringify(row)}\n${JSON.stringify(row).slice(0, 20)}`;
-    expect(parseRows(file)).toEqual([row]);
+    // Points of the same weights and clips can be compared.
+    expect(clipsOf(key)).toEqual({ weights: "0000abcd", ...clip, clips: 4 });
+    const groups = [key, ...others].map((one) => JSON.stringify(clipsOf(one)));
+    expect(new Set(groups).size).toBe(5);
+    expect(groups[2]).toBe(groups[0]);
+    const row = { key, settings: first, psnr: 30, ssim: 0.9, denseMs: 2, sparseMs: 1 } as AblationRow;
+    const file = new TextDecoder().decode(encodeRows([row]));
+    expect(file.endsWith("\n")).toBe(true);
+    expect(parseRows(file + file.slice(0, 20))).toEqual([row]);
     expect(parseRows("")).toEqual([]);
+    // A file from elsewhere: other JSON, keys that say nothing, figures that are none.
+    const odd = ["null", "3", "[]", `{"key":"x"}`, file.replace('"ssim":0.9', '"ssim":"a"')];
+    expect(parseRows([...odd, JSON.stringify({ ...row, key: "{}" })].join("\n"))).toEqual([]);
   });
 });
 

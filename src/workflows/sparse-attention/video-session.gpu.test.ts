@@ -8,7 +8,9 @@ import { bytesSource } from "../../formats/source";
 import { openGpu } from "../../gpu/gpu";
 import type { CommandHost } from "../define";
 import { commands } from "./engine/commands";
+import { forwardCost } from "./engine/video/cost";
 import { videoSession } from "./engine/video/session";
+import { encodeRows } from "./protocol-video-ablate";
 import { type VideoSettings, videoParams } from "./protocol-video-page";
 import type { VideoEvents } from "./protocol-video-session";
 
@@ -185,6 +187,66 @@ test("asked for, the state comes after the step that runs, and the training goes
   const [{ bytes }] = of(asking.events, "state");
   const on = await session.train({ settings: long, state: new Blob([bytes]) }, contextOf().context);
   expect(on.weights).toEqual(whole.weights);
+});
+
+test("an ablation runs the points that are missing, and the command goes on with its lines", async () => {
+  const training = contextOf();
+  await session.train({ settings, state: null }, training.context);
+  const [{ info, bytes }] = of(training.events, "weights");
+  const grid: VideoSettings = {
+    ...settings,
+    gridSparsity: "0.5,0.75",
+    gridSearches: "2",
+    gridDenseSteps: "1",
+    gridTiers: "false",
+    gridLseReuse: "true",
+  };
+  const plan = (change: Partial<VideoSettings>, done: string[] = []) =>
+    session.planAblation({ settings: { ...grid, ...change }, done }, contextOf().context);
+  const { keys, left } = await plan({});
+  expect([keys.length, left]).toEqual([2, 2]);
+  expect((await plan({}, [keys[1]])).left).toBe(1);
+  // Without a search every step is dense: 4 of the dense clip, 1 before, 4 of the point.
+  const dense = await plan({ gridSparsity: "0", gridSearches: "" });
+  expect(dense.flops).toBeCloseTo(9 * forwardCost(info.config).total, -1);
+  expect(dense.seconds).toBeGreaterThan(0);
+  await expect(plan({ gridSearches: "9" })).rejects.toThrow(/searches: steps count from 1 to 4, got 9/);
+
+  const first: ReturnType<typeof contextOf> = contextOf((event) => {
+    if (event.name === "row") first.abort.abort();
+  });
+  await expect(session.ablate({ settings: grid, done: [] }, first.context)).rejects.toMatchObject({
+    code: "cancelled",
+  });
+  expect(of(first.events, "points")).toEqual([{ keys }]);
+  const rows = of(first.events, "row");
+  expect(rows.map((row) => row.key)).toEqual([keys[0]]);
+  const same = { ...settings, sparseTiers: false, sparseSparsity: 0.5 };
+  const sampled = await session.sample({ settings: same }, contextOf().context);
+  expect([rows[0].psnr, rows[0].ssim]).toEqual([sampled.comparison?.meanPsnr, sampled.comparison?.meanSsim]);
+
+  const second = contextOf();
+  const ended = await session.ablate({ settings: grid, done: [keys[0]] }, second.context);
+  expect(ended).toMatchObject({ points: 2, run: 1, device: { bytesInUse: 0 } });
+  rows.push(...of(second.events, "row"));
+  expect(rows.map((row) => [row.key, row.settings.sparsity])).toEqual([
+    [keys[0], 0.5],
+    [keys[1], 0.75],
+  ]);
+
+  const gpu = await openGpu(source, { tuneStore });
+  const host: CommandHost = {
+    open: async (path) => bytesSource(path === "w" ? bytes : encodeRows(rows), path),
+    write: async () => expect.unreachable("every point is done"),
+    gpu: async () => gpu,
+  };
+  const asked = validate(commands.ablate.params, {
+    ...{ weights: "w", steps: 4, clips: 1, sparsity: "0.5,0.75", block: "32" },
+    ...{ denseSteps: "1", searches: "2", tiers: "false", lseReuse: "true" },
+  });
+  const printed = await commands.ablate.run({ params: asked, files: [] }, host, plainContext());
+  gpu.close();
+  expect(printed).toMatchObject({ points: 2, run: 0, skipped: 2, rows });
 });
 
 test("a cancelled sampling ends after the step it is in, with the steps done told", async () => {

@@ -21,6 +21,7 @@ const TINY = {
   sparseDenseSteps: "1",
   sparseSearches: "2",
   sparseSparsity: "0.75",
+  gridSearches: "2",
   modelFrames: "8",
   modelHeight: "16",
   modelWidth: "16",

@@ -83,7 +83,7 @@ test("trains, samples both clips, shows what the session reported, stores and op
   expect(meanPsnr).toBeLessThan(60);
   expect((await colours(app, "Difference clip")).length).toBeGreaterThan(20);
 
-  for (const tab of ["Training", "Clips", "Schedule", "Time", "The paper"]) {
+  for (const tab of ["Training", "Clips", "Schedule", "Time", "Ablation", "The paper"]) {
     await open(app, tab);
     expect(await app.page.getByRole("alert").allTextContents(), tab).toEqual([]);
     expect(await pageFaults(app.page), tab).toEqual([]);

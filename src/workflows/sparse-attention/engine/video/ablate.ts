@@ -1,8 +1,11 @@
 // The grid of settings of an ablation, and one line of results for each point: quality against time, over several clips.
 // Points that a file of results holds already are not run again.
+import { TesseraError } from "../../../../base/errors";
+import { parseValue } from "../../../../base/params";
 import type { TaskContext } from "../../../../base/task";
 import type { Gpu } from "../../../../gpu/gpu";
-import type { ClipSettings, SparseSettings } from "../../protocol-video";
+import { type ClipSettings, type SparseSettings, sparseParams } from "../../protocol-video";
+import { type AblationRow, type GridSettings, ordered, rowKey } from "../../protocol-video-ablate";
 import { type ClipRun, runClip } from "./run";
 import type { SampledClip } from "./sampler";
 import { planSteps, usesTiers } from "./schedule";
@@ -11,36 +14,18 @@ import type { VideoWeights } from "./weights";
 /** Values to try of each setting; the grid is their product. */
 export type Grid = { readonly [K in keyof SparseSettings]: readonly SparseSettings[K][] };
 
-export interface AblationRow {
-  /** Settings and clips as text; equal keys are the same point. */
-  key: string;
-  settings: SparseSettings;
-  clips: number;
-  steps: number;
-  /** Means over clips. PSNR is null when every frame is equal. */
-  psnr: number | null;
-  ssim: number;
-  denseMs: number;
-  sparseMs: number;
-  speedup: number;
-  attentionShare: number | null;
-  attentionWork: number;
-  bound: number | null;
-  searchShare: number | null;
-  kept: number | null;
+/** Far more than anyone waits for; a list of many numbers in each field would fill the memory. */
+const MOST_POINTS = 10_000;
+
+/** Lists as values, each checked as its parameter is. @throws TesseraError `params`. */
+export function gridOf(lists: Omit<GridSettings, "clips">): Grid {
+  const grid: Record<string, unknown[]> = {};
+  for (const name of Object.keys(sparseParams) as (keyof SparseSettings)[]) {
+    const parts = lists[name].split(name === "searches" ? ";" : ",");
+    grid[name] = parts.map((part) => parseValue(name, sparseParams[name], part));
+  }
+  return grid as unknown as Grid;
 }
-
-/** What makes a point: weights, settings and clips; nothing that the file's name or the machine says. */
-export const rowKey = (
-  weights: VideoWeights,
-  settings: SparseSettings,
-  { steps, guidance, seed, prompt }: ClipSettings,
-  clips: number,
-): string =>
-  JSON.stringify({ weights: weights.id, ...ordered(settings), steps, guidance, seed, prompt, clips });
-
-const ordered = (settings: SparseSettings): object =>
-  Object.fromEntries(Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /**
  * All points of a grid in order, each once. Points that differ only in what does not count (tiers of a rule without
@@ -48,6 +33,13 @@ const ordered = (settings: SparseSettings): object =>
  * @throws TesseraError `params`.
  */
 export function gridPoints(grid: Grid, steps: number): SparseSettings[] {
+  const product = Object.values(grid).reduce((sum, values) => sum * values.length, 1);
+  if (product > MOST_POINTS)
+    throw new TesseraError(
+      "params",
+      `A grid has at most ${MOST_POINTS} points, these lists make ${product}; shorten them.`,
+      { points: product },
+    );
   let points: Partial<SparseSettings>[] = [{}];
   for (const [name, values] of Object.entries(grid)) {
     points = points.flatMap((point) =>
@@ -65,18 +57,6 @@ export function gridPoints(grid: Grid, steps: number): SparseSettings[] {
   return [...seen.values()];
 }
 
-/** Lines of a results file; a line torn by a crash is left out and run again. */
-export function parseRows(text: string): AblationRow[] {
-  return text.split("\n").flatMap((line) => {
-    if (!line.trim()) return [];
-    try {
-      return [JSON.parse(line) as AblationRow];
-    } catch {
-      return [];
-    }
-  });
-}
-
 /**
  * Runs what is missing: for each token order the dense clips once, then every point on all clips. `onRow` is given each
  * finished row. Clip i has seed + i and, without a prompt, a caption of its own.
@@ -91,7 +71,7 @@ export async function ablate(
   context: TaskContext,
   onRow: (row: AblationRow) => Promise<void>,
 ): Promise<void> {
-  const missing = points.filter((point) => !done.has(rowKey(weights, point, clip, clips)));
+  const missing = points.filter((point) => !done.has(rowKey(weights.id, point, clip, clips)));
   const dense = new Map<string, SampledClip>();
   for (const [i, settings] of missing.entries()) {
     const runs: ClipRun[] = [];
@@ -120,7 +100,7 @@ export async function ablate(
       dense.set(key, run.dense!);
       runs.push(run);
     }
-    await onRow({ key: rowKey(weights, settings, clip, clips), ...rowOf(settings, clip, clips, runs) });
+    await onRow({ key: rowKey(weights.id, settings, clip, clips), ...rowOf(settings, clip, clips, runs) });
   }
 }
 

@@ -1,6 +1,6 @@
 // What a training and a sampling will cost, by counting and at the rates measured so far. It runs nothing.
 import { sizeOf } from "../../../../tensor/shape";
-import type { VideoConfig } from "../../protocol-video";
+import type { SparseSettings, VideoConfig } from "../../protocol-video";
 import { clipOf, modelOf, sparseOf, trainingOf, type VideoSettings } from "../../protocol-video-page";
 import type { VideoInspection } from "../../protocol-video-session";
 import { forwardCost, trainingCost, videoTokenCount } from "./cost";
@@ -14,6 +14,10 @@ export interface Rates {
   train: number | null;
   sample: number | null;
 }
+
+/** Of sampling; as long as none was sampled, that of training is a rough stand-in, and the other way round. */
+export const sampleRate = ({ train, sample }: Rates): number | null => sample ?? train;
+const trainRate = ({ train, sample }: Rates): number | null => train ?? sample;
 
 /**
  * `trained` are the sizes of the weights that would be sampled; without weights those that would be trained.
@@ -31,9 +35,7 @@ export function inspectVideo(
   const plans = planSteps(clip.steps, sparse);
   const sampled = trained ?? config;
   const entries = clip.guidance === 1 ? 1 : 2;
-  const geometry = makeGeometry(sampled, sparse, entries);
-  const counts = rowCounts(geometry, new Array<number>(geometry.heads).fill(sparse.sparsity));
-  const kept = counts.reduce((a, b) => a + b, 0) / (geometry.heads * geometry.blocks ** 2);
+  const { blocks, kept } = keptShare(sampled, sparse, entries);
   const work = scheduleWork(plans, kept).attention;
   const cost = forwardCost(sampled);
   const perStep = cost.linear + cost.attention;
@@ -44,12 +46,24 @@ export function inspectVideo(
     config,
     tokens: videoTokenCount(config),
     parameters: Object.values(specs).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    blocks: geometry.blocks,
+    blocks,
     kept,
     trainFlops,
     sampleFlops,
     attentionWork: work,
-    trainSeconds: seconds(trainFlops, rates.train),
-    sampleSeconds: seconds(sampleFlops, rates.sample),
+    trainSeconds: seconds(trainFlops, trainRate(rates)),
+    sampleSeconds: seconds(sampleFlops, sampleRate(rates)),
   };
+}
+
+/** Key blocks of a row, and the share of all blocks that a sparse step computes with one budget for all heads. */
+export function keptShare(
+  config: VideoConfig,
+  sparse: SparseSettings,
+  entries: number,
+): { blocks: number; kept: number } {
+  const geometry = makeGeometry(config, sparse, entries);
+  const counts = rowCounts(geometry, new Array<number>(geometry.heads).fill(sparse.sparsity));
+  const kept = counts.reduce((a, b) => a + b, 0) / (geometry.heads * geometry.blocks ** 2);
+  return { blocks: geometry.blocks, kept };
 }

@@ -20,7 +20,7 @@ import { expectFits } from "./fits";
 import { createModel, modelSpecs, type VideoModel } from "./model";
 import { type SampledClip, type SampleRequest, type Sampler, sampleClip, startSampler } from "./sampler";
 import { makeScene } from "./scene";
-import { planSteps, type StepPlan } from "./schedule";
+import { planSteps, type StepPlan, trialPlans } from "./schedule";
 import type { VideoWeights } from "./weights";
 import { encodeCaption } from "./words";
 
@@ -124,18 +124,13 @@ export function clipAccount(run: ClipRun, config: VideoConfig): ClipAccount {
   };
 }
 
-/** Runs each kind of step that the plans hold once, and forgets the clip. */
+/** Runs each kind of step once, and forgets the clip. */
 async function warmUp(
   model: VideoModel,
   base: Omit<SampleRequest, "plans">,
   plans: readonly StepPlan[],
   context: TaskContext,
 ): Promise<void> {
-  const own: StepPlan[] = [{ step: 1, output: "dense", search: "none" }];
-  for (const plan of plans) {
-    const isNew = !own.some((p) => p.output === plan.output && p.search === plan.search);
-    if (isNew) own.push({ ...plan, step: own.length + 1 });
-  }
   context.report({ done: 0, total: 1, what: "Compiling and tuning" });
-  await sampleClip(model, { ...base, plans: own }, context);
+  await sampleClip(model, { ...base, plans: trialPlans(plans) }, context);
 }

@@ -55,6 +55,16 @@ export function planSteps(steps: number, settings: ScheduleSettings): StepPlan[]
   });
 }
 
+/** One step of each kind that the plans hold, dense first: what is run before, so that every kernel is there and tuned. */
+export function trialPlans(plans: readonly StepPlan[]): StepPlan[] {
+  const own: StepPlan[] = [{ step: 1, output: "dense", search: "none" }];
+  for (const plan of plans) {
+    const isNew = !own.some((p) => p.output === plan.output && p.search === plan.search);
+    if (isNew) own.push({ ...plan, step: own.length + 1 });
+  }
+  return own;
+}
+
 /** Tiers need recalls, and only exact masses give them; at sparsity 0 there is nothing to share out. */
 export const usesTiers = ({
   tiers,

@@ -12,6 +12,7 @@ import type { Pace } from "../../../../runs/pace";
 import { clipOf, sparseOf, type VideoSettings, videoParams } from "../../protocol-video-page";
 import type { SampledVideo, VideoEvents, VideoService } from "../../protocol-video-session";
 import { deviceInfo } from "../device-info";
+import { ablateGrid, planAblation } from "./ablate-session";
 import { forwardCost } from "./cost";
 import { inspectVideo, type Rates } from "./inspect";
 import { clipAccount, runClip } from "./run";
@@ -67,18 +68,29 @@ export function videoSession(
     saveState: async () => memory.pace?.ask(),
     async sample({ settings: asked }, context) {
       const settings = validate(videoParams, asked);
-      if (!memory.weights)
-        throw new TesseraError(
-          "no-weights",
-          "There are no weights yet: train some, or drop a file of weights that were trained before.",
-        );
-      return sampleBoth(memory, memory.weights, await device(context), settings, context);
+      return sampleBoth(memory, heldWeights(memory), await device(context), settings, context);
+    },
+    planAblation: async ({ settings: asked, done }) =>
+      planAblation(heldWeights(memory), validate(videoParams, asked), new Set(done), memory.rates),
+    async ablate({ settings: asked, done }, context) {
+      const settings = validate(videoParams, asked);
+      const [weights, gpu] = [heldWeights(memory), await device(context)];
+      return ablateGrid(weights, gpu, settings, new Set(done), memory.rates, context);
     },
     async close() {
       memory.gpu?.close();
       Object.assign(memory, { gpu: undefined, weights: undefined });
     },
   };
+}
+
+/** @throws TesseraError `no-weights`. */
+function heldWeights({ weights }: Memory): VideoWeights {
+  if (weights) return weights;
+  throw new TesseraError(
+    "no-weights",
+    "There are no weights yet: train some, or drop a file of weights that were trained before.",
+  );
 }
 
 async function sampleBoth(

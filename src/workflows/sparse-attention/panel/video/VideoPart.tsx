@@ -11,10 +11,10 @@ import { ParamsForm } from "../../../../ui/ParamsForm";
 import { RunBar } from "../../../../ui/RunBar";
 import { errorRecord } from "../../../../ui/states";
 import { WorkflowLayout } from "../../../../ui/WorkflowLayout";
-import { CLOSED_GROUPS, type VideoSettings, videoParams } from "../../protocol-video-page";
+import { CLOSED_GROUPS, FORM_FIELDS, type VideoSettings, videoParams } from "../../protocol-video-page";
 import { flopsWords } from "../words";
 import { videoExports } from "./exports";
-import type { VideoState } from "./state";
+import { pointsLeft, type VideoState } from "./state";
 import { isVideoBusy, type VideoLab } from "./store";
 import { VideoViews } from "./views/VideoViews";
 import { WeightsCard } from "./views/WeightsCard";
@@ -48,6 +48,7 @@ export function VideoPart({ lab, settings, setParams, blocked }: Props) {
             <CostWords state={state} />
             <ParamsForm
               spec={videoParams}
+              names={FORM_FIELDS}
               values={settings}
               onChange={setParams}
               disabled={isRunning}
@@ -122,7 +123,12 @@ function notesOf(
   };
 }
 
-function summaryWords({ job, trained, sampled, metrics }: VideoState): string | undefined {
+function summaryWords(state: VideoState): string | undefined {
+  const { job, trained, sampled, metrics, ablation } = state;
+  if (job.kind === "ablate") {
+    const { length } = ablation.asked;
+    return `${length - pointsLeft(state).length} of ${length} points`;
+  }
   if (job.kind === "train") {
     const last = metrics.at(-1);
     const validation = trained?.weights.origin?.validationLoss ?? null;

@@ -3,11 +3,15 @@
 import { toCsv } from "../../../../ui/csv";
 import type { ExportItem } from "../../../../ui/ExportMenu";
 import { saveBytes, saveCanvas } from "../../../../ui/save";
+import { encodeRows } from "../../protocol-video-ablate";
+import { rowsTable } from "./ablation-words";
 import { differenceImage, frameImage, frameStrip } from "./clip-draw";
 import { type VideoState, videoSnapshot } from "./state";
 
 export function videoExports(state: VideoState): ExportItem[] {
   const { weights, file, training, metrics, sampled } = state;
+  const { rows } = state.ablation;
+  const noPoint = rows.length > 0 ? undefined : "Run a grid first";
   const noClip = sampled ? undefined : "Sample a clip first";
   return [
     {
@@ -56,6 +60,23 @@ export function videoExports(state: VideoState): ExportItem[] {
           (frame: number) => differenceImage({ dense, sparse }, frame, config, "signed", 1),
         ];
         saveCanvas("video-frames.png", frameStrip(rows, config));
+      },
+    },
+    {
+      label: "Points (JSONL)",
+      group: "Ablation",
+      hint: "for --out of the command line, which goes on with it",
+      disabled: noPoint,
+      run: () => saveBytes("ablation.jsonl", encodeRows(rows), "application/jsonl"),
+    },
+    {
+      label: "Points (CSV)",
+      group: "Ablation",
+      hint: "settings, quality, times",
+      disabled: noPoint,
+      run() {
+        const { header, cells } = rowsTable(rows);
+        saveBytes("ablation.csv", toCsv(header, cells), "text/csv");
       },
     },
   ];

@@ -4,11 +4,19 @@ import { version as codeVersion } from "../../../../../package.json";
 import { type Fields, TesseraError, toRecord } from "../../../../base/errors";
 import { busy } from "../../../../base/idle";
 import { defaults } from "../../../../base/params";
+import type { RunRecord } from "../../../../runs/record";
 import type { MetricRow, RunStore } from "../../../../runs/store";
+import { type AblationRow, encodeRows, parseRows } from "../../protocol-video-ablate";
 import { pick, type VideoSettings, videoParams } from "../../protocol-video-page";
 import type { SampledVideo, VideoMetrics } from "../../protocol-video-session";
 import { writesInTurn } from "../in-turn";
-import type { Interrupted, StoredVideo, VideoJob, VideoSnapshot } from "./state";
+import {
+  type Interrupted,
+  missingPoints,
+  type StoredVideo,
+  type VideoJob,
+  type VideoSnapshot,
+} from "./state";
 
 const WORKFLOW = "sparse-attention";
 const PART = "video";
@@ -16,6 +24,7 @@ const RESULTS = "results.json";
 const WEIGHTS = "weights.safetensors";
 const TRAINING = "state.safetensors";
 const CLIPS = "clips.f32";
+const POINTS = "ablation.jsonl";
 const BINARY = "application/octet-stream";
 const METRICS: readonly (keyof VideoMetrics)[] = [
   "step",
@@ -32,6 +41,8 @@ export interface VideoKeeping {
   weights(file: Blob): Promise<void>;
   training(file: Blob): Promise<void>;
   clips(video: SampledVideo): Promise<void>;
+  /** All points so far, as the file that the command writes. */
+  points(rows: readonly AblationRow[]): Promise<void>;
   save(snapshot: VideoSnapshot): Promise<void>;
   /** Marks a run that had ended as running again. */
   resume(adapter: string): Promise<void>;
@@ -44,7 +55,7 @@ export interface VideoKeeper {
   again(id: string): VideoKeeping;
   /** @throws TesseraError `run-missing`, or `run-artefact` for a run that stored nothing. */
   open(id: string): Promise<StoredVideo>;
-  /** The newest training that ended with its page and left a state to go on from. */
+  /** The newest training or grid that ended with its page and left something to go on from. */
   interrupted(): Promise<Interrupted | undefined>;
 }
 
@@ -77,6 +88,7 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
       weights: (file) => write(WEIGHTS, file, BINARY),
       training: (file) => write(TRAINING, file, BINARY, { keepsBefore: true }),
       clips: ({ dense, sparse }) => write(CLIPS, new Blob([dense, sparse]), BINARY),
+      points: (rows) => write(POINTS, new Blob([encodeRows(rows)]), "application/jsonl"),
       save: (snapshot) => inTurn((store, own) => results(store, own, snapshot)),
       resume: (adapter) => inTurn((store, own) => store.resume(own, adapter)),
       finish: (job, snapshot, adapter) =>
@@ -114,6 +126,7 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
         const blob = async (file: string): Promise<Blob | undefined> =>
           has(file) ? new Blob([await store.readArtefact(id, file)]) : undefined;
         const pixels = await blob(CLIPS);
+        const points = await blob(POINTS);
         const training = await blob(TRAINING);
         // A page that ended between the first state and the first results leaves the state alone.
         const isBare = training !== undefined && !has(RESULTS);
@@ -125,6 +138,7 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
           weights: await blob(WEIGHTS),
           training,
           clips: pixels && new Float32Array(await pixels.arrayBuffer()),
+          rows: points ? parseRows(await points.text()) : [],
         };
       } finally {
         end();
@@ -133,27 +147,39 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
     async interrupted() {
       const end = busy();
       try {
-        const runs = await (await open()).list();
-        const found = runs.find(
-          ({ workflow, params, state, artefacts }) =>
-            workflow === WORKFLOW &&
-            params.part === PART &&
-            state === "interrupted" &&
-            artefacts.some((a) => a.name === TRAINING),
-        );
-        return (
-          found && {
-            id: found.id,
-            name: found.name,
-            steps: Number(found.summary.steps ?? 0),
-            settings: settingsOf(found.params),
-          }
-        );
+        const store = await open();
+        for (const record of await store.list()) {
+          const { workflow, params, state } = record;
+          if (workflow !== WORKFLOW || params.part !== PART || state !== "interrupted") continue;
+          // One whose files are damaged has nothing to offer.
+          const found = await unfinished(store, record).catch(() => undefined);
+          if (found) return found;
+        }
+        return undefined;
       } finally {
         end();
       }
     },
   };
+}
+
+/** What a run that ended with its page can go on with. */
+async function unfinished(store: RunStore, record: RunRecord): Promise<Interrupted | undefined> {
+  const { id, name, params, summary, artefacts } = record;
+  const has = (file: string): boolean => artefacts.some((a) => a.name === file);
+  const { job, asked, training, ran } = has(RESULTS)
+    ? readSnapshot(await store.readArtefact(id, RESULTS), name)
+    : ({} as Partial<VideoSnapshot>);
+  if (job === "ablate" && asked && ran?.ablate && has(POINTS)) {
+    const rows = parseRows(new TextDecoder().decode(await store.readArtefact(id, POINTS)));
+    const left = missingPoints(asked, rows).length;
+    const done = asked.length - left;
+    return left > 0 ? { kind: "ablate", id, name, done, of: asked.length, settings: ran.ablate } : undefined;
+  }
+  const settings = training?.settings ?? settingsOf(params);
+  const done = training?.steps ?? Number(summary.steps ?? 0);
+  const isLeft = has(TRAINING) && done < settings.trainSteps;
+  return isLeft ? { kind: "train", id, name, done, of: settings.trainSteps, settings } : undefined;
 }
 
 /** Parameters of a stored run as settings; what a run of before lacks has its default. */

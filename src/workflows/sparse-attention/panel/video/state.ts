@@ -3,6 +3,7 @@ import type { Progress } from "../../../../base/task";
 import type { RunState } from "../../../../ui/run-clock";
 import type { DeviceInfo } from "../../protocol";
 import type { StepReport } from "../../protocol-video";
+import { type AblationPlan, type AblationRow, clipsOf } from "../../protocol-video-ablate";
 import type { VideoSettings } from "../../protocol-video-page";
 import type {
   ClipPreview,
@@ -16,20 +17,29 @@ import type {
 import type { Asked } from "../state";
 
 export interface VideoJob {
-  kind: "train" | "sample";
+  kind: "train" | "sample" | "ablate";
   state: RunState;
   progress?: Progress;
   error?: unknown;
 }
 
-export type VideoViewId = "training" | "clips" | "schedule" | "time" | "paper";
+export type VideoViewId = "training" | "clips" | "schedule" | "time" | "ablation" | "paper";
 
-/** What is known of a training that was interrupted, before it is opened. */
+/** Where the results of a job are shown. */
+export const VIEW_OF = {
+  train: "training",
+  sample: "clips",
+  ablate: "ablation",
+} as const satisfies Record<VideoJob["kind"], VideoViewId>;
+
+/** What is known of a training or a grid that was interrupted, before it is opened. */
 export interface Interrupted {
+  kind: "train" | "ablate";
   id: string;
   name: string;
-  /** Done when its state was stored last. */
-  steps: number;
+  /** Steps that its last stored state had done, or points. */
+  done: number;
+  of: number;
   settings: VideoSettings;
 }
 
@@ -57,13 +67,19 @@ export interface VideoState {
   sampled: SampledVideo | undefined;
   /** Weights that the clips shown were sampled with. */
   sampledWith: WeightsInfo | undefined;
+  /** Finished points in the order they came, and the keys of all points that the last grid asked for. */
+  ablation: { rows: readonly AblationRow[]; asked: readonly string[] };
+  /** Key of the point that is looked at. */
+  point: string | undefined;
+  /** What the grid in the form would cost. */
+  plan: Asked<AblationPlan>;
   /** Settings of what is shown; they may differ from those in the form. */
-  ran: { train?: VideoSettings; sample?: VideoSettings };
+  ran: { [Kind in VideoJob["kind"]]?: VideoSettings };
   inspection: Asked<VideoInspection>;
   device: DeviceInfo | undefined;
   /** Why the stored state of the run that is shown cannot be gone on from. */
   stateError: unknown;
-  /** A training that another page of this browser left unfinished. */
+  /** What another page of this browser left unfinished. */
   interrupted: Interrupted | undefined;
   /** A stored run that is shown. */
   saved: { name: string; state: string } | undefined;
@@ -74,6 +90,22 @@ export interface VideoState {
 export function withPreview(live: VideoState["live"], preview: ClipPreview): VideoState["live"] {
   if (preview.run === "sparse") return { dense: live.next ?? live.dense, sparse: preview };
   return live.sparse ? { ...live, next: preview } : { dense: preview };
+}
+
+/** Keys of the last grid that have no point yet, if the weights are still those that it asked for. */
+export function pointsLeft({ ablation: { rows, asked }, weights }: VideoState): string[] {
+  if (asked.length === 0 || clipsOf(asked[0]).weights !== weights.value?.id) return [];
+  return missingPoints(asked, rows);
+}
+
+export function missingPoints(asked: readonly string[], rows: readonly AblationRow[]): string[] {
+  const done = new Set(rows.map((row) => row.key));
+  return asked.filter((key) => !done.has(key));
+}
+
+/** Rows after more have come; of two of one point the later one counts. */
+export function withRows(before: readonly AblationRow[], more: readonly AblationRow[]): AblationRow[] {
+  return [...new Map([...before, ...more].map((row) => [row.key, row])).values()];
 }
 
 export const NO_VIDEO: VideoState = {
@@ -89,6 +121,9 @@ export const NO_VIDEO: VideoState = {
   steps: { dense: [], sparse: [] },
   sampled: undefined,
   sampledWith: undefined,
+  ablation: { rows: [], asked: [] },
+  point: undefined,
+  plan: { state: "none" },
   ran: {},
   inspection: { state: "none" },
   device: undefined,
@@ -98,9 +133,11 @@ export const NO_VIDEO: VideoState = {
   keepError: undefined,
 };
 
-/** What of a run is stored as JSON; weights, state and clips are files beside it. */
+/** What of a run is stored as JSON; weights, state, clips and points are files beside it. */
 export interface VideoSnapshot {
   version: 1;
+  /** What ran when it was stored; runs of an earlier version do not say. */
+  job?: VideoJob["kind"];
   weights: WeightsInfo | null;
   training: { steps: number; settings: VideoSettings } | null;
   trained: TrainedVideo | null;
@@ -108,14 +145,17 @@ export interface VideoSnapshot {
   sampled: Omit<SampledVideo, "dense" | "sparse"> | null;
   sampledWith: WeightsInfo | null;
   denseSteps: readonly StepReport[];
+  /** Keys that the last grid asked for; runs of an earlier version have none. */
+  asked?: readonly string[];
   ran: VideoState["ran"];
 }
 
 export function videoSnapshot(state: VideoState): VideoSnapshot {
-  const { weights, training, trained, metrics, sampled, sampledWith, steps, ran } = state;
+  const { job, weights, training, trained, metrics, sampled, sampledWith, steps, ablation, ran } = state;
   const account = sampled && withoutClips(sampled);
   return {
     version: 1,
+    job: job.kind,
     weights: weights.value ?? null,
     training: training ? { steps: training.steps, settings: training.settings } : null,
     trained: trained ?? null,
@@ -123,6 +163,7 @@ export function videoSnapshot(state: VideoState): VideoSnapshot {
     sampled: account ?? null,
     sampledWith: sampledWith ?? null,
     denseSteps: steps.dense,
+    asked: ablation.asked,
     ran,
   };
 }
@@ -145,16 +186,17 @@ export interface StoredVideo {
   training: Blob | undefined;
   /** Dense and then sparse pixels, f32. */
   clips: Float32Array<ArrayBuffer> | undefined;
+  rows: AblationRow[];
 }
 
 /** The state that shows a stored run; `steps` are those that its training state says of itself. */
 export function restoredVideo(stored: StoredVideo, steps: number | undefined): VideoState {
-  const { run, settings, snapshot, metrics, weights, training, clips } = stored;
-  const { sampled = null, trained = null, sampledWith = null } = snapshot ?? {};
+  const { run, settings, snapshot, metrics, weights, training, clips, rows } = stored;
+  const { job, sampled = null, trained = null, sampledWith = null, asked = [] } = snapshot ?? {};
   const half = clips ? clips.length / 2 : 0;
   return {
     ...NO_VIDEO,
-    view: sampled && clips ? "clips" : "training",
+    view: job ? VIEW_OF[job] : sampled && clips ? "clips" : "training",
     weights: weights && snapshot?.weights ? { state: "ready", value: snapshot.weights } : { state: "none" },
     file: weights,
     training:
@@ -167,6 +209,7 @@ export function restoredVideo(stored: StoredVideo, steps: number | undefined): V
     sampled:
       sampled && clips ? { ...sampled, dense: clips.slice(0, half), sparse: clips.slice(half) } : undefined,
     sampledWith: sampledWith ?? undefined,
+    ablation: { rows, asked },
     ran: snapshot?.ran ?? { train: settings },
     saved: run,
   };

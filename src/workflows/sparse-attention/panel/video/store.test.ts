@@ -309,7 +309,7 @@ test("a training whose page was closed is found, and goes on by its own settings
   const { lab, next, get } = start(videoKeeper(async () => runs));
   await lab.findInterrupted();
   const found = get().interrupted!;
-  expect(found).toMatchObject({ name: "Video XXS, 4 steps", steps: 2, settings });
+  expect(found).toMatchObject({ kind: "train", name: "Video XXS, 4 steps", done: 2, of: 4, settings });
   const on = lab.takeUp(found);
   await workDone();
   await settle();

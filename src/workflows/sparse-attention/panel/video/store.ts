@@ -3,20 +3,23 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { TesseraError, toRecord } from "../../../../base/errors";
 import type { CallOptions, Client } from "../../../../rpc/client";
+import { parseRows } from "../../protocol-video-ablate";
 import type { VideoSettings } from "../../protocol-video-page";
 import type { VideoEvents, VideoService } from "../../protocol-video-session";
 import { isHeldElsewhere, takenUp } from "../in-turn";
+import { type Keep, takeEvent } from "./events";
 import type { VideoKeeper, VideoKeeping } from "./keep";
 import { SHIPPED_NAME } from "./shipped";
 import {
   type Interrupted,
   NO_VIDEO,
   restoredVideo,
+  VIEW_OF,
   type VideoJob,
   type VideoState,
   type VideoViewId,
   videoSnapshot,
-  withPreview,
+  withRows,
 } from "./state";
 
 export type VideoClient = Pick<Client<VideoService, VideoEvents>, "call" | "pause" | "resume" | "terminate">;
@@ -37,21 +40,27 @@ export interface VideoLab {
   sample(settings: VideoSettings): Promise<void>;
   /** Has a training that runs hand out its state after the current step, and stores it. */
   saveState(): void;
+  /** Asks what the grid would cost; the latest of several answers counts. */
+  planAblation(settings: VideoSettings): Promise<void>;
+  /** Runs the points of the grid that are not there. */
+  ablate(settings: VideoSettings): Promise<void>;
+  /** Adds the points of a results file. @throws TesseraError `ablation` when it holds none. */
+  addPoints(file: Blob, name: string): Promise<void>;
+  choosePoint(key: string): void;
   cancel(): void;
   pause(): Promise<void>;
   resume(): void;
   /** Shows a stored run; what is wrong with its training state is kept in `stateError`. */
   reopen(id: string): Promise<void>;
-  /** Looks for a training that a closed page left unfinished. */
+  /** Looks for a training or a grid that a closed page left unfinished. */
   findInterrupted(): Promise<void>;
-  /** Opens that training and goes on with it, by its own settings. */
+  /** Opens it and goes on with it, by its own settings. */
   takeUp(found: Interrupted): Promise<void>;
   /** Ends what runs and the worker; of a training the last state is stored first. */
   close(): void;
 }
 
 type Options = CallOptions<VideoEvents>;
-type VideoEvent = Parameters<NonNullable<Options["onEvent"]>>[0];
 const ACTIVE: readonly VideoJob["state"][] = ["running", "pausing", "paused", "cancelling"];
 export const isVideoBusy = (job: VideoJob): boolean => ACTIVE.includes(job.state);
 
@@ -66,6 +75,7 @@ export function createVideoLab(
   let abort: AbortController | undefined;
   let running: Promise<void> | undefined;
   let inspections = 0;
+  let plans = 0;
   let keeping: VideoKeeping | undefined;
   /** False while the worker does not hold the weights that the page shows. */
   let isHeld = false;
@@ -76,7 +86,7 @@ export function createVideoLab(
     const { device } = get();
     if (code === "device-lost" && device) set({ device: { ...device, isLost: true } });
   };
-  const keep = (work: (kept: VideoKeeping) => Promise<void>): void => {
+  const keep: Keep = (work) => {
     if (keeping) void work(keeping).catch((error: unknown) => set({ keepError: error }));
   };
   /** Gives the worker the weights again, where a new worker has not got them. */
@@ -89,52 +99,20 @@ export function createVideoLab(
     isHeld = true;
   };
 
-  const take = (event: VideoEvent, settings: VideoSettings): void => {
-    switch (event.name) {
-      case "device":
-        set({ device: event.data });
-        break;
-      case "metrics": {
-        const rows = event.data;
-        // Going on from a state does the steps after it again.
-        set((now) => ({ metrics: [...now.metrics.filter((m) => m.step < rows[0].step), ...rows] }));
-        keep((kept) => kept.metrics(rows));
-        break;
-      }
-      case "state": {
-        const { steps, bytes } = event.data;
-        const file = new Blob([bytes]);
-        set({ training: { steps, file, settings } });
-        keep((kept) => kept.training(file));
-        // A tab that is closed later has this much to go on from.
-        const snapshot = videoSnapshot(get());
-        keep((kept) => kept.save(snapshot));
-        break;
-      }
-      case "weights": {
-        const { info, bytes } = event.data;
-        const file = new Blob([bytes]);
-        isHeld = true;
-        set({ weights: { state: "ready", value: info }, file });
-        keep((kept) => kept.weights(file));
-        break;
-      }
-      case "recovered": {
-        const { data } = event;
-        set((now) => ({ recovered: [...now.recovered, data] }));
-        break;
-      }
-      case "step": {
-        const { run, report } = event.data;
-        set((now) => ({ steps: { ...now.steps, [run]: [...now.steps[run], report] } }));
-        break;
-      }
-      case "preview": {
-        const preview = event.data;
-        set((now) => ({ live: withPreview(now.live, preview) }));
-        break;
-      }
-    }
+  const keepPoints = (): void => {
+    const { rows } = get().ablation;
+    if (rows.length > 0) keep((kept) => kept.points(rows));
+  };
+  /** Takes the stored run up again. @throws TesseraError `run-held` when another tab works on it. */
+  const takeUpRun = (): Promise<void> =>
+    takenUp(keeping?.resume(get().device?.name ?? ""), (keepError) => set({ keepError }));
+  /** Stores into the run that is shown; weights out of a file begin one. @throws TesseraError `run-held`. */
+  const keepOn = async (settings: VideoSettings): Promise<void> => {
+    const { weights, file } = get();
+    if (!keeping && keeper && file && weights.value) {
+      keeping = keeper.begin(settings, weights.value.name);
+      keep((kept) => kept.weights(file));
+    } else await takeUpRun();
   };
 
   /** Runs one long job; the store's `job` tells of it, and what it threw stays there. */
@@ -151,11 +129,14 @@ export function createVideoLab(
   ): Promise<void> => {
     const own = new AbortController();
     abort = own;
-    const view = kind === "train" ? "training" : "clips";
+    const view = VIEW_OF[kind];
     set((now) => ({ job: { kind, state: "running" }, view, ran: { ...now.ran, [kind]: settings } }));
     const options: Options = {
       signal: own.signal,
-      onEvent: (event) => take(event, settings),
+      onEvent(event) {
+        if (event.name === "weights") isHeld = true;
+        takeEvent(state, keep, settings, event);
+      },
       onProgress(progress) {
         if (abort === own && isVideoBusy(get().job)) set((now) => ({ job: { ...now.job, progress } }));
       },
@@ -189,14 +170,15 @@ export function createVideoLab(
       const value = await client.call("loadWeights", { blob: file, name });
       isHeld = true;
       keeping = undefined;
-      // What was trained and sampled before belongs to other weights.
-      const { device, inspection, interrupted } = get();
+      // What was trained and sampled before belongs to other weights; points say themselves which are theirs.
+      const { device, inspection, interrupted, ablation } = get();
       set({
         ...NO_VIDEO,
         view: "clips",
         device,
         inspection,
         interrupted,
+        ablation,
         weights: { state: "ready", value },
         file,
       });
@@ -206,14 +188,21 @@ export function createVideoLab(
     }
   };
 
-  const takeUpRun = (): Promise<void> =>
-    takenUp(keeping?.resume(get().device?.name ?? ""), (keepError) => set({ keepError }));
-
   const goOn = (settings: VideoSettings): Promise<void> =>
     run("train", settings, async (options) => {
       await takeUpRun();
       set({ trained: undefined });
       await trainFrom(settings, get().training?.file ?? null, options);
+    });
+
+  const ablate = (settings: VideoSettings): Promise<void> =>
+    run("ablate", settings, async (options) => {
+      await keepOn(settings);
+      keepPoints();
+      await holdWeights();
+      const done = get().ablation.rows.map((row) => row.key);
+      const { device } = await client.call("ablate", { settings, done }, options);
+      set({ device });
     });
 
   const reopen = async (id: string): Promise<void> => {
@@ -263,26 +252,62 @@ export function createVideoLab(
     train: (settings) =>
       run("train", settings, (options) => {
         // The weights that were there stay in use until the new ones come.
-        const { device, job, view, inspection, weights, file } = get();
-        set({ ...NO_VIDEO, device, job, view, inspection, weights, file, ran: { train: settings } });
+        const { device, job, view, inspection, weights, file, ablation } = get();
+        set({
+          ...NO_VIDEO,
+          device,
+          job,
+          view,
+          inspection,
+          weights,
+          file,
+          ablation,
+          ran: { train: settings },
+        });
         keeping = keeper?.begin(settings, `Video ${settings.modelSize}, ${settings.trainSteps} steps`);
         return trainFrom(settings, null, options);
       }),
     goOn,
     sample: (settings) =>
       run("sample", settings, async (options) => {
-        await takeUpRun();
-        const { weights, file } = get();
-        set({ live: {}, steps: { dense: [], sparse: [] }, sampled: undefined, sampledWith: weights.value });
-        if (!keeping && keeper && file && weights.value) {
-          keeping = keeper.begin(settings, weights.value.name);
-          keep((kept) => kept.weights(file));
-        }
+        await keepOn(settings);
+        set({
+          live: {},
+          steps: { dense: [], sparse: [] },
+          sampled: undefined,
+          sampledWith: get().weights.value,
+        });
         await holdWeights();
         const sampled = await client.call("sample", { settings }, options);
         set({ sampled, device: sampled.device, live: {} });
         keep((kept) => kept.clips(sampled));
       }),
+    async planAblation(settings) {
+      const mine = ++plans;
+      if (!get().weights.value) return set({ plan: { state: "none" } });
+      set({ plan: { state: "waiting", value: get().plan.value } });
+      try {
+        await holdWeights();
+        const done = get().ablation.rows.map((row) => row.key);
+        const value = await client.call("planAblation", { settings, done });
+        if (mine === plans) set({ plan: { state: "ready", value } });
+      } catch (error) {
+        failed(error);
+        if (mine === plans) set({ plan: { state: "failed", error } });
+      }
+    },
+    ablate,
+    async addPoints(file, name) {
+      const rows = parseRows(await file.text());
+      if (rows.length === 0)
+        throw new TesseraError(
+          "ablation",
+          `There is no line of an ablation's results in this file: ${name}`,
+          { name },
+        );
+      set(({ ablation }) => ({ ablation: { ...ablation, rows: withRows(ablation.rows, rows) } }));
+    },
+    choosePoint: (point) => set({ point }),
     cancel() {
       if (!isVideoBusy(get().job)) return;
       set((now) => ({ job: { ...now.job, state: "cancelling" } }));
@@ -307,10 +332,11 @@ export function createVideoLab(
       const found = await keeper?.interrupted().catch(() => undefined);
       set({ interrupted: found });
     },
-    async takeUp({ id }) {
+    async takeUp({ id, kind }) {
       await reopen(id);
-      const { training } = get();
-      if (training) await goOn(training.settings);
+      const { training, ran } = get();
+      if (kind === "ablate" && ran.ablate) await ablate(ran.ablate);
+      if (kind === "train" && training) await goOn(training.settings);
     },
     close() {
       abort?.abort();

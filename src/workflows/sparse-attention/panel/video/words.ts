@@ -5,6 +5,7 @@ import { fieldLabel } from "../../../../ui/params-form";
 import type { Phase, StepReport } from "../../protocol-video";
 import { type VideoSettings, videoParams } from "../../protocol-video-page";
 import type { VideoMetrics, WeightsInfo } from "../../protocol-video-session";
+import type { VideoJob } from "./state";
 
 /** Below this many steps the page warns. Measured is only that 2,400 steps of four clips at size XXS draw no shapes. */
 export const BARELY_TRAINED = 10_000;
@@ -114,14 +115,15 @@ export function stepRow({ step, output, search, layers, ms }: StepReport): StepR
   };
 }
 
-const PARTS: Readonly<Record<"train" | "sample", readonly string[]>> = {
+const PARTS: Readonly<Record<VideoJob["kind"], readonly string[]>> = {
   train: ["model", "train"],
   sample: ["clip", "sparse", "report"],
+  ablate: ["clip", "grid"],
 };
 
 /** Labels of the settings that matter to a result and differ from those in the form. */
 export function changedVideoSettings(
-  kind: "train" | "sample",
+  kind: VideoJob["kind"],
   ran: VideoSettings,
   now: VideoSettings,
 ): string[] {

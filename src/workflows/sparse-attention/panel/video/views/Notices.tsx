@@ -2,7 +2,7 @@
 import { Button } from "@mantine/core";
 import { toRecord } from "../../../../../base/errors";
 import { Warning } from "../../../../../ui/states";
-import type { Interrupted, VideoState } from "../state";
+import { type Interrupted, pointsLeft, type VideoState } from "../state";
 import { isVideoBusy } from "../store";
 import { changedVideoSettings } from "../words";
 import type { VideoViewProps } from "./shared";
@@ -15,6 +15,7 @@ export function Notices({ lab, state, settings, setParams }: VideoViewProps) {
   const isLost = job.error !== undefined && toRecord(job.error).code === "device-lost";
   const steps = training?.steps ?? 0;
   const canGoOn = training !== undefined && !isBusy && steps < settings.trainSteps;
+  const left = isBusy ? [] : pointsLeft(state);
   const takeUp = (found: Interrupted): void => {
     setParams(found.settings);
     void lab.takeUp(found);
@@ -39,17 +40,7 @@ export function Notices({ lab, state, settings, setParams }: VideoViewProps) {
           These figures were stored when it ran ({saved.state}).
         </Warning>
       )}
-      {interrupted && !isBusy && (
-        <Warning title={`A training was interrupted: ${interrupted.name}`}>
-          Its page was closed or reloaded. What it had stored is there: curve, weights and the state of step{" "}
-          {interrupted.steps.toLocaleString("en")} of {interrupted.settings.trainSteps.toLocaleString("en")}.
-          <div>
-            <Button variant="default" mt={8} onClick={() => takeUp(interrupted)}>
-              {`Go on from step ${interrupted.steps.toLocaleString("en")}`}
-            </Button>
-          </div>
-        </Warning>
-      )}
+      {interrupted && !isBusy && <Offer found={interrupted} onTakeUp={takeUp} />}
       {stateError !== undefined && (
         <Warning title="This training cannot go on">{toRecord(stateError).message}</Warning>
       )}
@@ -60,6 +51,19 @@ export function Notices({ lab, state, settings, setParams }: VideoViewProps) {
           <div>
             <Button variant="default" mt={8} onClick={() => void lab.goOn(settings)}>
               {`Go on to step ${settings.trainSteps.toLocaleString("en")}`}
+            </Button>
+          </div>
+        </Warning>
+      )}
+      {left.length > 0 && ran.ablate && (
+        <Warning
+          title={`The ablation can go on: ${left.length} of ${state.ablation.asked.length} points are left`}
+        >
+          Points that are done are kept. Going on samples the dense clip again and takes the settings of the
+          grid that was stopped.
+          <div>
+            <Button variant="default" mt={8} onClick={() => ran.ablate && void lab.ablate(ran.ablate)}>
+              Go on with what is left
             </Button>
           </div>
         </Warning>
@@ -78,13 +82,33 @@ export function Notices({ lab, state, settings, setParams }: VideoViewProps) {
   );
 }
 
+/** Offers what a page that was closed or reloaded left unfinished. */
+function Offer({ found, onTakeUp }: { found: Interrupted; onTakeUp(found: Interrupted): void }) {
+  const [done, of] = [found.done.toLocaleString("en"), found.of.toLocaleString("en")];
+  const isGrid = found.kind === "ablate";
+  return (
+    <Warning title={`${isGrid ? "An ablation" : "A training"} was interrupted: ${found.name}`}>
+      Its page was closed or reloaded. What it had stored is there:{" "}
+      {isGrid
+        ? `weights and ${done} of ${of} points`
+        : `curve, weights and the state of step ${done} of ${of}`}
+      .
+      <div>
+        <Button variant="default" mt={8} onClick={() => onTakeUp(found)}>
+          {isGrid ? "Go on with what is left" : `Go on from step ${done}`}
+        </Button>
+      </div>
+    </Warning>
+  );
+}
+
 /** Settings that changed since the results of the view were made. */
 function changedNow(
-  { view, ran, metrics, steps }: VideoState,
+  { view, ran, metrics, steps, ablation }: VideoState,
   settings: VideoViewProps["settings"],
 ): string[] {
-  const kind = view === "training" ? "train" : "sample";
+  const kind = view === "training" ? "train" : view === "ablation" ? "ablate" : "sample";
   const of = ran[kind];
-  const has = kind === "train" ? metrics.length > 0 : steps.sparse.length > 0;
+  const has = { train: metrics.length, sample: steps.sparse.length, ablate: ablation.rows.length }[kind] > 0;
   return of && has ? changedVideoSettings(kind, of, settings) : [];
 }

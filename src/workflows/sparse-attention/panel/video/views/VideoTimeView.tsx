@@ -8,7 +8,7 @@ import { EmptyState, Warning } from "../../../../../ui/states";
 import type { PhaseTime, VideoComparison } from "../../../protocol-video";
 import type { SampledVideo } from "../../../protocol-video-session";
 import { PHASE_NAMES, SHORT_NAMES, share } from "../words";
-import { MissingClip, type VideoViewProps, weightsNote } from "./shared";
+import { MissingClip, SoftwareTimes, type VideoViewProps, weightsNote } from "./shared";
 
 type Row = PhaseTime & { run: "Dense" | "Sparse" };
 
@@ -33,11 +33,7 @@ export function VideoTimeView({ state }: VideoViewProps) {
   const rows = rowsOf(sampled);
   return (
     <>
-      {sampled.device.software && (
-        <Warning title="A software adapter">
-          These times come from a driver that computes on the CPU. They say nothing about any GPU.
-        </Warning>
-      )}
+      <SoftwareTimes device={sampled.device} />
       <Speedup
         comparison={sampled.comparison}
         note={[sampled.device.description, weightsNote(sampledWith)].join(". ")}

@@ -2,6 +2,7 @@
 import { Stack, Tabs } from "@mantine/core";
 import classes from "../../views/Views.module.css";
 import type { VideoViewId } from "../state";
+import { AblationView } from "./AblationView";
 import { ClipsView } from "./ClipsView";
 import { Notices } from "./Notices";
 import { ScheduleView } from "./ScheduleView";
@@ -15,6 +16,7 @@ const TABS: readonly (readonly [VideoViewId, string, (props: VideoViewProps) => 
   ["clips", "Clips", ClipsView],
   ["schedule", "Schedule", ScheduleView],
   ["time", "Time", VideoTimeView],
+  ["ablation", "Ablation", AblationView],
   ["paper", "The paper", VideoPaperView],
 ];
 

@@ -1,5 +1,6 @@
 // What the views of the video transformer share: their props, what they show before there are results, notes on weights.
 import { EmptyState, Loading, Warning } from "../../../../../ui/states";
+import type { DeviceInfo } from "../../../protocol";
 import type { VideoSettings } from "../../../protocol-video-page";
 import type { WeightsInfo } from "../../../protocol-video-session";
 import type { VideoState } from "../state";
@@ -34,6 +35,16 @@ export function BarelyTrained({ info }: { info: WeightsInfo | undefined }) {
       {trainingWords(info)}. Clips of 2,400 steps of four were still blotches without shapes: below{" "}
       {BARELY_TRAINED.toLocaleString("en")} steps PSNR and SSIM say little about the method. Times and the
       schedule are as they are.
+    </Warning>
+  );
+}
+
+/** Stands above times that say nothing about a GPU. */
+export function SoftwareTimes({ device }: { device: DeviceInfo | undefined }) {
+  if (!device?.software) return null;
+  return (
+    <Warning title="A software adapter">
+      These times come from a driver that computes on the CPU. They say nothing about any GPU.
     </Warning>
   );
 }
