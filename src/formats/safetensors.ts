@@ -156,41 +156,62 @@ function checkLayout(source: ByteSource, entries: readonly Entry[], dataStart: n
     throw corrupt(source, `${source.size - end} bytes follow the last tensor`, { at: end });
 }
 
-export interface TensorToWrite {
+/** What the header says of a tensor. */
+export interface TensorSlot {
   name: string;
   dtype: FileDType;
   shape: readonly number[];
+}
+
+/**
+ * The head of a file whose tensors are yet to be written, in the given order: its bytes, the absolute position at which
+ * each tensor starts, and the size of the whole file. Padded so that data starts at a multiple of 8.
+ * @throws TesseraError `tensor-name` when two tensors share a name.
+ */
+export function safetensorsHead(
+  slots: readonly TensorSlot[],
+  metadata: Readonly<Record<string, string>> = {},
+): { bytes: Uint8Array<ArrayBuffer>; starts: number[]; size: number } {
+  const header: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length) header.__metadata__ = metadata;
+  const offsets: number[] = [];
+  let offset = 0;
+  for (const { name, dtype, shape } of slots) {
+    const bytes = elementCount(shape, name) * DTYPE_BYTES[dtype];
+    if (Object.hasOwn(header, name)) throw new TesseraError("tensor-name", `Two tensors are named ${name}`);
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes] };
+    offsets.push(offset);
+    offset += bytes;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const padded = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + padded).fill(0x20, 8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(json, 8);
+  return { bytes, starts: offsets.map((at) => bytes.length + at), size: bytes.length + offset };
+}
+
+export interface TensorToWrite extends TensorSlot {
   /** Raw little-endian values; any view is fine. */
   data: ArrayBufferView;
 }
 
-/** A whole file in memory. Tensors keep their order; the header is padded so that data starts at a multiple of 8. */
+/** A whole file in memory. Tensors keep their order. */
 export function encodeSafetensors(
   tensors: readonly TensorToWrite[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
-  let offset = 0;
-  for (const { name, dtype, shape, data } of tensors) {
+  const head = safetensorsHead(tensors, metadata);
+  const out = new Uint8Array(head.size);
+  out.set(head.bytes);
+  for (const [i, { name, dtype, shape, data }] of tensors.entries()) {
     const bytes = elementCount(shape, name) * DTYPE_BYTES[dtype];
     if (data.byteLength !== bytes)
       throw new TesseraError(
         "tensor-shape",
         `${name}: ${dtype} [${shape.join(", ")}] takes ${bytes} bytes, got ${data.byteLength}`,
       );
-    if (Object.hasOwn(header, name)) throw new TesseraError("tensor-name", `Two tensors are named ${name}`);
-    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes] };
-    offset += bytes;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(json.length / 8) * 8;
-  const out = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
-  new DataView(out.buffer).setBigUint64(0, BigInt(padded), true);
-  out.set(json, 8);
-  let at = 8 + padded;
-  for (const { data } of tensors) {
-    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), head.starts[i]);
   }
   return out;
 }
