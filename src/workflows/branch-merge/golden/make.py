@@ -1,7 +1,7 @@
 # Merges tiny models with mergekit and keeps a sample of every output. Run: python make.py (in this folder).
 # Needs: mergekit, torch, transformers, tokenizers, safetensors (versions in manifest.json). The product needs none.
 #
-# The models are a formula over the names of their tensors (models.ts has the same one), so no input is stored; of an
+# The models are a formula over the names of their tensors that any language can repeat: no input is stored. Of an
 # output, every 7th element of each tensor is. Recipes are files in recipes/: both sides read the same text.
 import hashlib, json, os, platform, shutil, sys, tempfile
 import numpy as np, torch, yaml
