@@ -1,6 +1,6 @@
 // Philox 4x32-10 against the known answers that Random123 publishes, and the sequential generator on top of it.
 import { describe, expect, it } from "vitest";
-import { philox, Random, wordToUniform } from "./random";
+import { philox, philoxWords, Random, wordToUniform } from "./random";
 
 type Words = [number, number, number, number];
 
@@ -24,6 +24,15 @@ describe("philox", () => {
     },
   ])("known answer for counter $counter", ({ counter, key, words }) => {
     expect(philox(counter, key)).toEqual(words);
+  });
+
+  it("fills arrays with the same words, across 2^32 too", () => {
+    const first = 2 ** 32 - 2;
+    const out = new Uint32Array(16);
+    philoxWords(out, first, [7, 0xffffffff], [0x85a308d3, 3]);
+    const one = (i: number): Words =>
+      philox([(first + i) >>> 0, Math.floor((first + i) / 2 ** 32), 7, 0xffffffff], [0x85a308d3, 3]);
+    expect([...out]).toEqual([0, 1, 2, 3].flatMap(one));
   });
 });
 
