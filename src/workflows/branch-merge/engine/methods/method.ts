@@ -7,7 +7,7 @@ export type Mode = "exact" | "mergekit";
 /** Part of one tensor: the same elements of every model, at flat index `at`. */
 export interface Chunk {
   at: number;
-  /** In the order of `TensorJob.values`; each of the same length. */
+  /** In the order of `TensorJob.values`; each of the same length. A method does not write into them. */
   models: readonly Float32Array[];
 }
 
@@ -37,7 +37,7 @@ export interface MergeMethod {
   source: string;
   parameters: Readonly<Record<string, MethodParameter>>;
   base: "required" | "optional" | "none";
-  /** How many models, the base not counted where it only anchors; [least, most]. */
+  /** How many models besides the base, [least, most]; all of them where `base` is `none`. */
   models: readonly [number, number];
   /** Yields the merged tensor from its start to its end, in chunks of any size. The result does not depend on it. */
   merge(job: TensorJob): AsyncIterable<Float32Array>;
