@@ -21,6 +21,25 @@ export interface OutputFolder extends InputFolder {
   rename(from: string, to: string): Promise<void>;
   /** Nothing happens when there is no such file. */
   remove(name: string): Promise<void>;
+  /** Finishes what `writeAt` began: files it keeps open are closed and last. Writing may go on afterwards. */
+  settle(): Promise<void>;
+}
+
+/** The files of a folder that begin with `prefix`, as a folder of their own. */
+export function prefixedFolder(folder: OutputFolder, prefix: string): OutputFolder {
+  return {
+    name: `${folder.name}/${prefix}`,
+    list: async () =>
+      (await folder.list())
+        .filter(({ name }) => name.startsWith(prefix))
+        .map(({ name, size }) => ({ name: name.slice(prefix.length), size })),
+    open: (name) => folder.open(prefix + name),
+    write: (name, bytes) => folder.write(prefix + name, bytes),
+    writeAt: (name, at, bytes) => folder.writeAt(prefix + name, at, bytes),
+    rename: (from, to) => folder.rename(prefix + from, prefix + to),
+    remove: (name) => folder.remove(prefix + name),
+    settle: () => folder.settle(),
+  };
 }
 
 /** Reads a small file whole. @throws TesseraError `file`, or `file-size` above `limit` bytes. */
@@ -75,5 +94,6 @@ export function memoryFolder(
       stored.set(to, bytes);
     },
     remove: async (file) => void stored.delete(file),
+    settle: async () => {},
   };
 }
