@@ -1,10 +1,10 @@
 // Files and the GPU as a command sees them, in Node. It decides nothing about what is read or written.
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname } from "node:path";
-import { TesseraError } from "../base/errors";
-import type { ByteSource } from "../formats/source";
+import { dirname } from "node:path";
 import { type Gpu, openGpu } from "../gpu/gpu";
 import type { CommandHost } from "../workflows/define";
+import { fileError, fileSource } from "./files";
+import { type NodeFolder, nodeFolder } from "./folders";
 import { type NodeAdapter, openNodeGpu } from "./node-gpu";
 import { fileTuneStore } from "./tune-file";
 
@@ -17,6 +17,7 @@ export interface NodeHost extends CommandHost {
 
 export function nodeHost(adapter?: NodeAdapter): NodeHost {
   const handles: FileHandle[] = [];
+  const folders: NodeFolder[] = [];
   let opening: Promise<{ gpu: Gpu; description: string }> | undefined;
   let opened: { gpu: Gpu; description: string } | undefined;
   return {
@@ -40,6 +41,19 @@ export function nodeHost(adapter?: NodeAdapter): NodeHost {
         throw fileError("write", path, error);
       }
     },
+    async folder(path) {
+      const folder = await nodeFolder(path);
+      folders.push(folder);
+      return folder;
+    },
+    async outputFolder(path) {
+      await mkdir(path, { recursive: true }).catch((error) => {
+        throw fileError("make", path, error);
+      });
+      const folder = await nodeFolder(path);
+      folders.push(folder);
+      return folder;
+    },
     async gpu() {
       opening ??= (async () => {
         const { gpu: source, description } = await openNodeGpu(adapter ? { adapter } : {});
@@ -54,55 +68,12 @@ export function nodeHost(adapter?: NodeAdapter): NodeHost {
       return { name, description: opened.description, software, features };
     },
     async close() {
-      await Promise.all(handles.map((h) => h.close()));
+      await Promise.all([...handles.map((h) => h.close()), ...folders.map((f) => f.close())]);
       opened?.gpu.close();
-    },
-  };
-}
-
-async function fileSource(path: string, handle: FileHandle): Promise<ByteSource> {
-  const info = await handle.stat();
-  if (!info.isFile())
-    throw new TesseraError("file", `A file is needed, got a folder or a device: ${path}`, { path });
-  return {
-    name: basename(path),
-    size: info.size,
-    async read(start, end) {
-      if (start < 0 || end < start || end > info.size) {
-        throw new TesseraError(
-          "file-truncated",
-          `Bytes ${start} to ${end} were asked for, but the file ends at ${info.size}; it is cut short or its header is wrong: ${path}`,
-          { name: path, start, end, size: info.size },
-        );
-      }
-      const bytes = new Uint8Array(end - start);
-      let at = 0;
-      while (at < bytes.length) {
-        const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
-        if (bytesRead === 0)
-          throw new TesseraError("file-truncated", `The file shrank while it was read: ${path}`, { path });
-        at += bytesRead;
-      }
-      return bytes;
     },
   };
 }
 
 function unlessMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== "ENOENT") throw error;
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or folder",
-  EACCES: "access is denied",
-  EISDIR: "it is a folder",
-  ENOSPC: "the disk is full",
-};
-
-function fileError(what: string, path: string, error: unknown): TesseraError {
-  const { code = "", message } = error as NodeJS.ErrnoException;
-  return new TesseraError("file", `Cannot ${what} the file: ${WORDS[code] ?? message}: ${path}`, {
-    path,
-    reason: code,
-  });
 }

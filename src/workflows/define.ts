@@ -7,12 +7,16 @@ export type { Progress } from "../base/task";
 /** What a session command gets beside its parameters: cancel, pause, progress, events. */
 export type CommandContext = TaskContext;
 
-/** Files and output folder as the command line sees them; a workflow's commands never touch Node directly. */
+/** Files and folders as the command line sees them; a workflow's commands never touch Node directly. */
 export interface CommandHost {
   /** Opens a file for reading by slices. */
   open(path: string): Promise<import("../formats/source").ByteSource>;
   /** Creates or replaces a file as a whole. `before`: what stood there stays under this name. */
   write(path: string, bytes: Uint8Array, options?: { before?: string }): Promise<void>;
+  /** Opens a folder for reading. @throws TesseraError `file` when there is none. */
+  folder(path: string): Promise<import("../formats/folder").InputFolder>;
+  /** Opens a folder for writing; makes it when there is none. */
+  outputFolder(path: string): Promise<import("../formats/folder").OutputFolder>;
   /** Asks for a GPU of its own, opened through the device gate. */
   gpu(): Promise<import("../gpu/gpu").Gpu>;
 }
@@ -43,7 +47,8 @@ export interface Workflow {
   summary: string;
   paper: { title: string; authors: string; link: string; claim: string };
   params: ParamSpec;
-  panel: () => Promise<{ default: ComponentType<PanelProps> }>;
+  /** Missing: the workflow has commands only, and no card in the gallery. */
+  panel?: () => Promise<{ default: ComponentType<PanelProps> }>;
   commands: () => Promise<{ commands: Readonly<Record<string, Command>> }>;
 }
 

@@ -4,6 +4,7 @@ import { TesseraError } from "../../base/errors";
 import { validate } from "../../base/params";
 import { plainContext } from "../../base/task";
 import { openNodeGpu } from "../../cli/node-gpu";
+import { memoryFolder } from "../../formats/folder";
 import { openNpz } from "../../formats/npz";
 import { bytesSource } from "../../formats/source";
 import { openGpu } from "../../gpu/gpu";
@@ -35,6 +36,8 @@ const host: CommandHost = {
     if (before && old) files.set(before, old);
     files.set(path, bytes.slice());
   },
+  folder: async (path) => memoryFolder(path),
+  outputFolder: async (path) => memoryFolder(path),
   gpu: async () => gpu,
 };
 

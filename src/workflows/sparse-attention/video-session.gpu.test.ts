@@ -4,6 +4,7 @@ import { afterAll, expect, test } from "vitest";
 import { defaults, validate } from "../../base/params";
 import { plainContext, type TaskContext } from "../../base/task";
 import { openNodeGpu } from "../../cli/node-gpu";
+import { memoryFolder } from "../../formats/folder";
 import { bytesSource } from "../../formats/source";
 import { openGpu } from "../../gpu/gpu";
 import type { CommandHost } from "../define";
@@ -106,6 +107,8 @@ test("training gives the command's weights, sampling the quality of the clips th
   const host: CommandHost = {
     open: async (path) => bytesSource(files.get(path)!, path),
     write: async (path, written) => void files.set(path, written.slice()),
+    folder: async (path) => memoryFolder(path),
+    outputFolder: async (path) => memoryFolder(path),
     gpu: async () => gpu,
   };
   const { train } = commands;

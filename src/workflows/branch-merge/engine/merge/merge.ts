@@ -22,7 +22,7 @@ export interface MergeSettings {
 }
 
 /** How often what is finished is noted down, in milliseconds. */
-const SAVE_MS = 2000;
+const SAVE_MS = 1000;
 
 /** One recipe of a merge: what it makes, where, and what is done of it. */
 export interface Stage {
