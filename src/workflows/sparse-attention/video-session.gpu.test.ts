@@ -241,6 +241,8 @@ test("an ablation runs the points that are missing, and the command goes on with
   const host: CommandHost = {
     open: async (path) => bytesSource(path === "w" ? bytes : encodeRows(rows), path),
     write: async () => expect.unreachable("every point is done"),
+    folder: async (path) => memoryFolder(path),
+    outputFolder: async (path) => memoryFolder(path),
     gpu: async () => gpu,
   };
   const asked = validate(commands.ablate.params, {
