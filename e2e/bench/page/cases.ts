@@ -1,7 +1,15 @@
 // The cases of the benches of single kernels and of training, with seeded data.
 import { Random } from "../../../src/base/random";
 import type { BenchCase } from "./contestant";
-import { initialParameters, languageBatch, languageSpecs, mlpSizes, mlpSpecs } from "./training-models";
+import {
+  graphSizes,
+  graphSpecs,
+  initialParameters,
+  languageBatch,
+  languageSpecs,
+  mlpSizes,
+  mlpSpecs,
+} from "./training-models";
 
 const data = (stream: number, length: number): Float32Array => new Random(7, stream).normals(length);
 
@@ -85,6 +93,19 @@ function transformerStep(): BenchCase {
   };
 }
 
+function graphStep(): BenchCase {
+  const { nodes, edges, features, width, rounds, outputs } = graphSizes;
+  const perNode = features * width + rounds * (2 + 2 + 1) * width ** 2 + width * outputs;
+  return {
+    row: "graph network step",
+    case: `${nodes} nodes, ${edges} edges, width ${width}, ${rounds} rounds, Adam, f32`,
+    op: "graph-step",
+    dims: [],
+    inputs: [data(10, nodes * features), data(11, nodes * outputs), ...initialParameters(graphSpecs)],
+    operations: 6 * (nodes * perNode + edges * rounds * width ** 2),
+  };
+}
+
 type Maker = () => BenchCase;
 const SUITES: Readonly<Record<string, readonly Maker[]>> = {
   kernels: [
@@ -106,6 +127,7 @@ const SUITES: Readonly<Record<string, readonly Maker[]>> = {
     () => scatterAdd(13_000, 128, 1271),
     mlpStep,
     transformerStep,
+    graphStep,
   ],
 };
 

@@ -6,7 +6,12 @@ export type KernelOp = (typeof KERNELS)[number];
  * What a training step is made of, and whole steps. The gradient of attention is that of Σ w·o for the fourth input w:
  * dq, dk and dv one after the other. A step's result is the loss that the next step sees.
  */
-export type TrainingOp = "attention-gradient" | "scatter-add" | "mlp-step" | "transformer-step";
+export type TrainingOp =
+  | "attention-gradient"
+  | "scatter-add"
+  | "mlp-step"
+  | "transformer-step"
+  | "graph-step";
 
 /** One computation on fixed data: all contestants of a row get the same inputs and must give the same output. */
 export interface BenchCase<O extends KernelOp | TrainingOp = KernelOp | TrainingOp> {
@@ -19,7 +24,7 @@ export interface BenchCase<O extends KernelOp | TrainingOp = KernelOp | Training
    * scatter-add [values, width, rows]; steps none.
    */
   dims: readonly number[];
-  /** Of steps: x, y (class numbers), then the parameters in the order of their specs; see training-models.ts. */
+  /** Of steps: x, y (class numbers; of the graph network the wanted values), then the parameters in the order of their specs; see training-models.ts. */
   inputs: readonly Float32Array[];
   /** Useful operations of one run; `rate` is this over the time. */
   operations: number;

@@ -3,16 +3,29 @@ import { Tape } from "../../../src/autograd/tape";
 import type { Gpu } from "../../../src/gpu/gpu";
 import { languageModelLoss } from "../../../src/nn/language-model";
 import { linear } from "../../../src/nn/linear";
+import { createGraph, messagePassing } from "../../../src/nn/message-passing";
 import { createParameters, type ParameterSpecs } from "../../../src/nn/parameters";
 import { createTrainer } from "../../../src/nn/trainer";
 import { attention } from "../../../src/ops/attention";
+import { sub } from "../../../src/ops/binary";
 import { crossEntropy } from "../../../src/ops/cross-entropy";
 import { scatterAdd } from "../../../src/ops/gather";
 import { mean } from "../../../src/ops/reduce";
+import { square } from "../../../src/ops/unary";
 import { scoped } from "../../../src/tensor/scope";
 import { type Tensor, upload } from "../../../src/tensor/tensor";
 import type { BenchCase, Prepared, TrainingOp } from "./contestant";
-import { LANGUAGE_ROWS, languageSizes, languageSpecs, mlpSizes, mlpSpecs, training } from "./training-models";
+import {
+  graphEdges,
+  graphSizes,
+  graphSpecs,
+  LANGUAGE_ROWS,
+  languageSizes,
+  languageSpecs,
+  mlpSizes,
+  mlpSpecs,
+  training,
+} from "./training-models";
 
 const index = (gpu: Gpu, values: Float32Array, shape: number[]): Tensor =>
   upload(gpu, Uint32Array.from(values), shape, "u32");
@@ -31,6 +44,19 @@ export function prepareTraining(gpu: Gpu, item: BenchCase<TrainingOp>): Prepared
         return () => mean(crossEntropy(linear(p, "out", linear(p, "in", x, { activation: "relu" })), labels));
       });
     }
+    case "graph-step":
+      return step(gpu, { ...item, op: item.op }, graphSpecs, (p) => {
+        const { nodes, features, rounds, outputs } = graphSizes;
+        const x = upload(gpu, item.inputs[0], [nodes, features]);
+        const y = upload(gpu, item.inputs[1], [nodes, outputs]);
+        const { senders, receivers } = graphEdges();
+        const graph = createGraph(gpu, nodes, senders, receivers);
+        return () => {
+          let h = linear(p, "encode", x);
+          for (let i = 0; i < rounds; i++) h = messagePassing(p, `rounds.${i}`, graph, h);
+          return mean(square(sub(linear(p, "decode", h), y)));
+        };
+      });
     case "transformer-step":
       return step(gpu, { ...item, op: item.op }, languageSpecs, (p) => {
         const [words, next] = item.inputs

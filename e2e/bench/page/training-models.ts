@@ -1,8 +1,9 @@
-// The two models whose training steps are timed: sizes, parameters and one batch, the same for every contestant.
+// The three models whose training steps are timed: sizes, parameters and one batch, the same for every contestant.
 import { Random } from "../../../src/base/random";
 import { initialValues } from "../../../src/nn/init";
 import { languageModelSpecs } from "../../../src/nn/language-model";
 import { linearSpecs } from "../../../src/nn/linear";
+import { messagePassingSpecs } from "../../../src/nn/message-passing";
 import type { ParameterSpecs } from "../../../src/nn/parameters";
 
 const SEED = 7;
@@ -19,13 +20,35 @@ export const languageSizes = { vocabulary: 64, tokens: 256, width: 128, heads: 4
 export const languageSpecs: ParameterSpecs = languageModelSpecs(languageSizes);
 export const LANGUAGE_ROWS = 4;
 
-/** Both models are trained by these; the decay is AdamW's and spares biases, norms and embeddings. */
+/** Encoder, rounds of message passing with SiLU and sums, decoder; mean squared error, Adam. */
+export const graphSizes = { nodes: 1271, edges: 13_000, features: 16, width: 64, rounds: 3, outputs: 2 };
+export const graphSpecs: ParameterSpecs = {
+  ...linearSpecs("encode", graphSizes.features, graphSizes.width),
+  ...Object.assign(
+    {},
+    ...Array.from({ length: graphSizes.rounds }, (_, i) =>
+      messagePassingSpecs(`rounds.${i}`, { width: graphSizes.width, hidden: graphSizes.width }),
+    ),
+  ),
+  ...linearSpecs("decode", graphSizes.width, graphSizes.outputs),
+};
+
+/** Ends of the edges, sorted by receiver, as data loaders of graphs give them. */
+export function graphEdges(): { senders: Int32Array; receivers: Int32Array } {
+  const { nodes, edges } = graphSizes;
+  const random = new Random(SEED, 9);
+  const draw = (): Int32Array => Int32Array.from({ length: edges }, () => random.below(nodes));
+  const receivers = draw().sort();
+  return { senders: draw(), receivers };
+}
+
+/** All models are trained by these; the decay is AdamW's and spares biases, norms and embeddings. */
 export const training = {
   rate: 1e-3,
   beta1: 0.9,
   beta2: 0.999,
   epsilon: 1e-6,
-  decay: { "mlp-step": 0, "transformer-step": 0.1 },
+  decay: { "mlp-step": 0, "transformer-step": 0.1, "graph-step": 0 },
 };
 
 /** First values of each parameter, in the order of the specs. */

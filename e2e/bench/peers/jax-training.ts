@@ -3,6 +3,9 @@ import { grad, jit, nn, numpy as np, tree, valueAndGrad, vjp } from "@jax-js/jax
 import type { BenchCase, Prepared, TrainingOp } from "../page/contestant";
 import { headFirst, lengthFirst } from "../page/layout";
 import {
+  graphEdges,
+  graphSizes,
+  graphSpecs,
   LANGUAGE_ROWS,
   languageSizes,
   languageSpecs,
@@ -23,6 +26,8 @@ export function prepareTraining(item: BenchCase<TrainingOp>): Prepared {
       return scatter(item);
     case "mlp-step":
       return step({ ...item, op: item.op }, mlpSpecs, [mlpSizes.batch, mlpSizes.width], mlpLoss);
+    case "graph-step":
+      return step({ ...item, op: item.op }, graphSpecs, [graphSizes.nodes, graphSizes.features], graphLoss());
     case "transformer-step":
       return step({ ...item, op: item.op }, languageSpecs, null, languageLoss);
   }
@@ -103,6 +108,32 @@ function languageLoss(p: Tree, words: Jax, next: Jax): Jax {
   return crossEntropy(logits.reshape([LANGUAGE_ROWS * tokens, vocabulary]), next, vocabulary);
 }
 
+/** First layer by node and gathered by edge, as ours; sums over edges are the transpose of a gather. */
+function graphLoss(): (p: Tree, x: Jax, y: Jax) => Jax {
+  const { nodes, width, rounds, outputs } = graphSizes;
+  const ends = graphEdges();
+  const [senders, receivers] = [ends.senders, ends.receivers].map((values) => np.array(values));
+  const sums = (messages: Jax): Jax => {
+    const [, back] = vjp((table: Jax) => np.take(table, receivers.ref, 0), [np.zeros([nodes, width])]);
+    return (back as unknown as (dy: Jax) => [Jax])(messages)[0];
+  };
+  return (p, x, y) => {
+    let h = linear(p, "encode", x);
+    for (let i = 0; i < rounds; i++) {
+      const n = `rounds.${i}`;
+      const [from, to] = np.split(linear(p, `${n}.edge.nodes`, h.ref), 2, -1);
+      const first = np
+        .take(from, senders.ref, 0)
+        .add(np.take(to, receivers.ref, 0))
+        .add(p[`${n}.edge.bias`]);
+      const total = sums(linear(p, `${n}.edge.out`, nn.silu(first)));
+      const hidden = nn.silu(linear(p, `${n}.node.in`, np.concatenate([h.ref, total], 1)));
+      h = h.add(linear(p, `${n}.node.out`, hidden));
+    }
+    return np.mean(np.square(linear(p, "decode", h).sub(y.reshape([nodes, outputs]))));
+  };
+}
+
 function step(
   item: Step,
   specs: typeof mlpSpecs,
@@ -114,7 +145,7 @@ function step(
     Object.fromEntries(names.map((name, i) => [name, values(i).reshape([...specs[name].shape])]));
   const { rate, beta1, beta2, epsilon } = training;
   const x = shapeOfX ? np.array(item.inputs[0]).reshape(shapeOfX) : np.array(Int32Array.from(item.inputs[0]));
-  const y = np.array(Int32Array.from(item.inputs[1]));
+  const y = np.array(item.op === "graph-step" ? item.inputs[1] : Int32Array.from(item.inputs[1]));
   let p = tensors((i) => np.array(item.inputs[2 + i]));
   let m = tensors((i) => np.zeros([item.inputs[2 + i].length]));
   let v = tensors((i) => np.zeros([item.inputs[2 + i].length]));

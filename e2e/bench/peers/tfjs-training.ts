@@ -3,6 +3,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import type { BenchCase, Prepared, TrainingOp } from "../page/contestant";
 import {
+  graphEdges,
+  graphSizes,
+  graphSpecs,
   LANGUAGE_ROWS,
   languageSizes,
   languageSpecs,
@@ -37,6 +40,16 @@ export function prepareTraining(item: BenchCase<TrainingOp>): Prepared {
       const labels = oneHot(item.inputs[1], mlpSizes.classes);
       return step({ ...item, op: item.op }, mlpSpecs, [x, labels], (p) =>
         crossEntropy(linear(p, "out", tf.relu(linear(p, "in", x))), labels),
+      );
+    }
+    case "graph-step": {
+      const { nodes, features, outputs } = graphSizes;
+      const x = tf.tensor2d(item.inputs[0], [nodes, features]);
+      const y = tf.tensor2d(item.inputs[1], [nodes, outputs]);
+      const { senders, receivers } = graphEdges();
+      const [from, to] = [senders, receivers].map((values) => tf.tensor1d(values, "int32"));
+      return step({ ...item, op: item.op }, graphSpecs, [x, y, from, to], (p) =>
+        graphLoss(p, x, y, from, to),
       );
     }
     case "transformer-step": {
@@ -111,6 +124,22 @@ function languageLoss(p: Variables, words: tf.Tensor, next: tf.Tensor, mask: tf.
     x = x.add(linear(p, `${n}.mlp.out`, hidden));
   }
   return crossEntropy(linear(p, "head", layerNorm(p, "norm", x)), next);
+}
+
+/** First layer by node and gathered by edge, as ours. */
+function graphLoss(p: Variables, x: tf.Tensor, y: tf.Tensor, from: tf.Tensor1D, to: tf.Tensor1D): tf.Scalar {
+  const { nodes, rounds } = graphSizes;
+  const silu = (values: tf.Tensor): tf.Tensor => values.mul(tf.sigmoid(values));
+  let h = linear(p, "encode", x);
+  for (let i = 0; i < rounds; i++) {
+    const n = `rounds.${i}`;
+    const [sender, receiver] = tf.split(linear(p, `${n}.edge.nodes`, h), 2, -1);
+    const first = tf.gather(sender, from).add(tf.gather(receiver, to)).add(p[`${n}.edge.bias`]);
+    const total = tf.unsortedSegmentSum(linear(p, `${n}.edge.out`, silu(first)), to, nodes);
+    const hidden = silu(linear(p, `${n}.node.in`, tf.concat([h, total], 1)));
+    h = h.add(linear(p, `${n}.node.out`, hidden));
+  }
+  return tf.mean(tf.square(linear(p, "decode", h).sub(y))) as tf.Scalar;
 }
 
 function step(
