@@ -7,6 +7,11 @@ export interface Progress {
   total: number;
   /** A short present-tense phrase: "Searching block masses, layer 3 of 8". */
   what: string;
+  /**
+   * Seconds still to go, from whoever knows more than the share that is done: what was compiled first, what a stored state
+   * had done already. null while that is not known; left out, the share done has to do.
+   */
+  secondsLeft?: number | null;
   /** Partial result, when there is one that is worth showing. */
   partial?: unknown;
 }

@@ -10,6 +10,7 @@ import {
 } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { formatDuration } from "../base/stats";
+import type { Progress } from "../base/task";
 import classes from "./RunBar.module.css";
 import {
   clockText,
@@ -27,7 +28,7 @@ export type { RunState } from "./run-clock";
 
 interface Props {
   state: RunState;
-  progress?: { done: number; total: number; what: string };
+  progress?: Progress;
   onRun(): void;
   onCancel?(): void;
   onPause?(): void;
@@ -50,8 +51,7 @@ export function RunBar(props: Props): ReactNode {
   const elapsedMs = useRunTime(state);
   const isStill = useReducedMotion();
   const share = progress && progress.total > 0 ? Math.min(1, progress.done / progress.total) : undefined;
-  const left =
-    state === "running" && progress ? timeLeft(progress.done, progress.total, elapsedMs) : undefined;
+  const left = state === "running" && progress ? timeLeft(progress, elapsedMs) : undefined;
   return (
     <section className={classes.bar} aria-label="Run">
       {isOpen(state) && (

@@ -16,12 +16,15 @@ test("running time leaves pauses out and starts anew with the next run", () => {
   expect(elapsed(clock, 600_500)).toBe(500);
 });
 
-test("time left is at the average pace, and unknown at first", () => {
-  expect(timeLeft(25, 100, 10_000)).toBe(30_000);
-  expect(timeLeft(1, 100, 10_000)).toBeUndefined();
-  expect(timeLeft(50, 100, 100)).toBeUndefined();
-  expect(timeLeft(0, 0, 10_000)).toBeUndefined();
-  expect(timeLeft(100, 100, 10_000)).toBe(0);
+test("time left is at the average pace, and unknown at first; what the run says of itself comes first", () => {
+  const left = (done: number, total: number, ms: number) => timeLeft({ done, total }, ms);
+  expect(left(25, 100, 10_000)).toBe(30_000);
+  expect(left(1, 100, 10_000)).toBeUndefined();
+  expect(left(50, 100, 100)).toBeUndefined();
+  expect(left(0, 0, 10_000)).toBeUndefined();
+  expect(left(100, 100, 10_000)).toBe(0);
+  expect(timeLeft({ done: 50, total: 100, secondsLeft: 7 }, 100)).toBe(7000);
+  expect(timeLeft({ done: 50, total: 100, secondsLeft: null }, 10_000)).toBeUndefined();
 });
 
 test("clock words", () => {

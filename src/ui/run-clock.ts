@@ -1,4 +1,5 @@
 // How long a run has been going and how long it will still take. Pure: time is handed in.
+import type { Progress } from "../base/task";
 
 export interface RunClock {
   /** Milliseconds of running before the current stretch. */
@@ -42,11 +43,15 @@ export function elapsed(clock: RunClock, now: number): number {
   return clock.before + (clock.since === undefined ? 0 : now - clock.since);
 }
 
+/** What a run says of itself. */
+export type Told = Pick<Progress, "done" | "total" | "secondsLeft">;
+
 /**
- * Milliseconds still to go at the average pace so far, or undefined while that would be a guess: less than 2 % done or
- * less than half a second of running.
+ * Milliseconds still to go: what the run itself says, else at the average pace so far. undefined while that would be a
+ * guess: less than 2 % done or less than half a second of running.
  */
-export function timeLeft(done: number, total: number, elapsedMs: number): number | undefined {
+export function timeLeft({ done, total, secondsLeft }: Told, elapsedMs: number): number | undefined {
+  if (secondsLeft !== undefined) return secondsLeft === null ? undefined : 1000 * secondsLeft;
   const share = total > 0 ? done / total : 0;
   if (share < 0.02 || elapsedMs < 500) return undefined;
   return Math.max(0, (elapsedMs * (1 - share)) / share);

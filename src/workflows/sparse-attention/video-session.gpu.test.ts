@@ -2,7 +2,7 @@
 // are held against the command's and against the clips that it gives.
 import { afterAll, expect, test } from "vitest";
 import { defaults, validate } from "../../base/params";
-import { plainContext, type TaskContext } from "../../base/task";
+import { type Progress, plainContext, type TaskContext } from "../../base/task";
 import { openNodeGpu } from "../../cli/node-gpu";
 import { memoryFolder } from "../../formats/folder";
 import { bytesSource } from "../../formats/source";
@@ -48,19 +48,22 @@ type Event = { [Name in keyof VideoEvents]: { name: Name; data: VideoEvents[Name
 function contextOf(onEvent: (event: Event) => void = () => {}): {
   context: TaskContext<VideoEvents>;
   events: Event[];
+  told: Progress[];
   abort: AbortController;
 } {
   const events: Event[] = [];
+  const told: Progress[] = [];
   const abort = new AbortController();
   const context = plainContext({
     signal: abort.signal,
+    report: (progress) => void told.push(progress),
     emit(name, data) {
       const event = { name, data } as Event;
       events.push(event);
       onEvent(event);
     },
   }) as unknown as TaskContext<VideoEvents>;
-  return { context, events, abort };
+  return { context, events, told, abort };
 }
 
 const of = <Name extends keyof VideoEvents>(events: readonly Event[], name: Name): VideoEvents[Name][] =>
@@ -88,6 +91,25 @@ test("without weights nothing is sampled, and what is asked for is told before i
   expect(told.kept).toBeCloseTo((4 * 4 + 2 * 6) / 36, 12);
   const wrong = { settings: { ...settings, sparseSearches: "9" } };
   await expect(session.inspect(wrong, contextOf().context)).rejects.toThrow(/searches: steps count from 1/);
+});
+
+test("what compiles is left out of the estimate: two steps tell no pace, a longer training that of its later steps", async () => {
+  await session.train({ settings: { ...settings, trainSteps: 2 }, state: null }, contextOf().context);
+  expect(await session.inspect({ settings }, contextOf().context)).toMatchObject({ trainSeconds: null });
+  const { context, events, told } = contextOf();
+  await session.train({ settings: { ...settings, trainSteps: 5 }, state: null }, context);
+  const left = told.filter((p) => p.what.startsWith("Training")).map((p) => p.secondsLeft);
+  expect(left.map((seconds) => seconds !== null)).toEqual([false, false, true, true, true]);
+  expect(left[3]).toBeGreaterThan(0);
+  expect(left[4]).toBe(0);
+  const last = of(events, "metrics").at(-1)![0];
+  const { trainFlops, trainSeconds } = await session.inspect({ settings }, contextOf().context);
+  expect(trainSeconds).toBeCloseTo(trainFlops / (1e9 * last.gflops), 9);
+  const sampling = contextOf();
+  await session.sample({ settings }, sampling.context);
+  const steps = sampling.told.map((p) => p.secondsLeft !== null);
+  // The run that is thrown away, the first step of eight, then every step has a pace.
+  expect(steps).toEqual([false, false, ...new Array<boolean>(7).fill(true)]);
 });
 
 test("training gives the command's weights, sampling the quality of the clips that it shows", async () => {

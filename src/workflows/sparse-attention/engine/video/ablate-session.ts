@@ -1,6 +1,6 @@
 // The ablation as the page asks for it: what a grid will cost, and the grid itself by the code of the command. It keeps no
 // rows; the caller says which points are done.
-import type { TaskContext } from "../../../../base/task";
+import { type TaskContext, withoutEvents } from "../../../../base/task";
 import type { Gpu } from "../../../../gpu/gpu";
 import { type AblatedVideo, type AblationPlan, rowKey } from "../../protocol-video-ablate";
 import { clipOf, gridSettingsOf, type VideoSettings } from "../../protocol-video-page";
@@ -57,12 +57,22 @@ export async function ablateGrid(
   const clip = clipOf(settings);
   const { clips, ...lists } = gridSettingsOf(settings);
   const points = gridPoints(gridOf(lists), clip.steps);
-  const { keys, left } = planAblation(weights, settings, done, rates);
+  const { keys, left, seconds } = planAblation(weights, settings, done, rates);
   context.emit("points", { keys });
   const entries = clip.guidance === 1 ? 1 : 2;
-  const inner: TaskContext = { ...context, emit: () => {} };
+  const finished = new Set(done);
+  /** By the plan, which knows neither compiling nor points that take longer than the others. */
+  let rest = { seconds, from: started };
+  const secondsLeft = (): number | null =>
+    rest.seconds && Math.max(0, rest.seconds - (performance.now() - rest.from) / 1000);
+  const inner: TaskContext = {
+    ...withoutEvents(context),
+    report: (progress) => context.report({ ...progress, secondsLeft: secondsLeft() }),
+  };
   await ablate(gpu, weights, points, clip, clips, done, inner, async (row) => {
     rates.sample = (1000 * clip.steps * entries * forwardCost(weights.config).total) / row.denseMs;
+    finished.add(row.key);
+    rest = { seconds: planAblation(weights, settings, finished, rates).seconds, from: performance.now() };
     context.emit("row", row);
   });
   return {

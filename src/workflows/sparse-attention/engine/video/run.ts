@@ -80,16 +80,22 @@ export function runClip(
     if (mode !== "sparse" && !request.dense)
       runs.push({ what: "dense", sampler: startSampler(model, { ...base, plans: all }) });
     if (mode !== "dense") runs.push({ what: "sparse", sampler: startSampler(model, { ...base, plans }) });
+    const total = plans.length * runs.length;
+    let spentMs = 0;
     // Step by step in turns: whatever else the machine does meanwhile slows both alike.
     for (let i = 0; i < plans.length; i++) {
       for (const [n, { what, sampler }] of runs.entries()) {
         const done = i * runs.length + n;
         context.report({
           done,
-          total: plans.length * runs.length,
+          total,
           what: `Sampling, step ${i + 1} of ${plans.length}`,
+          secondsLeft: done > 0 ? ((total - done) * spentMs) / done / 1000 : null,
         });
+        await context.gate(); // a pause is no part of the pace
+        const from = performance.now();
         await onStep(what, await sampler.step(context), sampler);
+        spentMs += performance.now() - from;
       }
     }
     const take = async (what: "dense" | "sparse"): Promise<SampledClip | null> => {
@@ -131,6 +137,6 @@ async function warmUp(
   plans: readonly StepPlan[],
   context: TaskContext,
 ): Promise<void> {
-  context.report({ done: 0, total: 1, what: "Compiling and tuning" });
+  context.report({ done: 0, total: 1, what: "Compiling and tuning", secondsLeft: null });
   await sampleClip(model, { ...base, plans: trialPlans(plans) }, context);
 }

@@ -37,7 +37,7 @@ export async function trainAndKeep(
 ): Promise<TrainedVideo> {
   const config = configOf(modelOf(settings));
   const training = trainingOf(settings);
-  context.report({ done: 0, total: training.steps, what: "Compiling kernels" });
+  context.report({ done: 0, total: training.steps, what: "Compiling kernels", secondsLeft: null });
   /** The state to go on from, of before this call or handed out by it. */
   let last = state && (await stateIn(state));
   const pace = createPace({ everyMs: STATE_EVERY_MS });
@@ -67,7 +67,8 @@ export async function trainAndKeep(
         const at = line?.step ?? startedAt;
         const from = last?.steps ?? 0;
         context.emit("recovered", { at, from });
-        context.report({ done: from, total: training.steps, what: "The GPU was lost, opening it again" });
+        const what = "The GPU was lost, opening it again";
+        context.report({ done: from, total: training.steps, what, secondsLeft: null });
       },
       async work(gpu) {
         const resume = last && (await openSafetensors(bytesSource(last.bytes, STATE_NAME)));
@@ -80,7 +81,7 @@ export async function trainAndKeep(
         };
         const { weights, account } = await trainWeights(gpu, request, withoutEvents(context), (report) => {
           line = metricsOf(report);
-          memory.rates.train = report.flops;
+          if (!report.isCompiling) memory.rates.train = report.flops;
           context.emit("metrics", stepRows(report));
         });
         const { stepsPerSecond, peakBytes, cost } = account;

@@ -44,10 +44,16 @@ export interface TrainRequest {
 /** Progress of training; `steps` since the last report. */
 export interface TrainReport {
   steps: StepMetrics[];
+  /** Of those steps, without pauses, states that were stored, and, where later steps are among them, compiling. */
   stepsPerSecond: number;
   /** Operations of those steps by counting, per second. */
   flops: number;
+  /** Kernels were compiled and tuned in all of these steps: their pace says nothing about the others. */
+  isCompiling: boolean;
 }
+
+/** The first step of a call compiles and tunes, the second is captured; the later ones replay it. */
+const COMPILING_STEPS = 2;
 
 export interface Trained {
   /** The running average of the weights. */
@@ -130,7 +136,13 @@ export async function train(
       await checkpoint?.save(bytes, trainer.steps);
     };
     const started = performance.now();
-    let [reported, peakBytes] = [started, 0];
+    let peakBytes = 0;
+    /** When the steps that are not told yet began, and how many were done then. */
+    let since = { at: started, step: resumedAt };
+    const timeFromHere = (): void => {
+      since = { at: performance.now(), step: trainer.steps };
+    };
+    const timed = { ms: 0, steps: 0 };
     /** Reads the steps since the last call and tells of them. */
     const tell = async (): Promise<void> => {
       const steps = await trainer.metrics();
@@ -138,27 +150,42 @@ export async function train(
       untrained ??= steps[0].loss;
       expectGood(steps, untrained);
       losses.push(...steps.map((s) => s.loss));
-      const now = performance.now();
-      const perSecond = (1000 * steps.length) / (now - reported);
-      reported = now;
+      const [ms, count] = [performance.now() - since.at, trainer.steps - since.step];
+      const perSecond = (1000 * count) / ms;
+      const isCompiling = trainer.steps - resumedAt <= COMPILING_STEPS;
+      if (!isCompiling) {
+        timed.ms += ms;
+        timed.steps += count;
+      }
       peakBytes = Math.max(peakBytes, gpu.pool.stats().allocatedBytes);
       context.report({
         done: trainer.steps,
         total: settings.steps,
         what: `Training, loss ${losses[losses.length - 1].toFixed(4)}, ${perSecond.toPrecision(3)} steps a second`,
+        secondsLeft: timed.steps ? ((settings.steps - trainer.steps) * timed.ms) / timed.steps / 1000 : null,
       });
-      const clips = settings.batch * settings.accumulate;
-      await onReport({ steps, stepsPerSecond: perSecond, flops: perSecond * clips * trainingCost(config) });
+      const flops = perSecond * settings.batch * settings.accumulate * trainingCost(config);
+      await onReport({ steps, stepsPerSecond: perSecond, flops, isCompiling });
+      timeFromHere();
     };
     try {
       while (trainer.steps < settings.steps) {
+        const from = performance.now();
         await context.gate();
+        since.at += performance.now() - from; // a pause is no part of the pace
         const first = trainer.steps * settings.accumulate;
         await trainer.step({ batch: (i) => batches.write(first + i) });
         const done = trainer.steps === settings.steps;
         const saves = checkpoint && (done || checkpoint.pace.isDue(trainer.steps));
         if (done || saves || trainer.steps % every === 0) await tell();
-        if (saves) await save();
+        else if (trainer.steps - resumedAt === COMPILING_STEPS) {
+          await gpu.queue.finish({ signal: context.signal });
+          timeFromHere();
+        }
+        if (saves) {
+          await save();
+          timeFromHere();
+        }
       }
       const values = await readParameters(weights, trainer.state.average);
       const tail = lastLosses().slice(-Math.ceil(settings.steps / 10));
