@@ -6,7 +6,7 @@ import { cast } from "../ops/cast";
 import { copyInto } from "../tensor/copy";
 import { scopedSync } from "../tensor/scope";
 import { empty, type Tensor, zeros } from "../tensor/tensor";
-import { type Parameters, parameterLookup } from "./parameters";
+import { type Parameters, windowsOn } from "./parameters";
 
 /** The same names and places with every tensor in f16. */
 export interface HalfParameters extends Parameters {
@@ -18,15 +18,13 @@ export interface HalfParameters extends Parameters {
  * @throws TesseraError `no-f16` when the device cannot store f16.
  */
 export function halfParameters(master: Parameters): HalfParameters {
-  const { gpu, places } = master;
+  const { gpu } = master;
   if (!gpu.has("shader-f16"))
     throw new TesseraError(
       "no-f16",
       "Mixed precision needs a device with f16 storage (shader-f16), and this one has none: train in f32.",
     );
-  const flat = empty(gpu, master.flat.shape, "f16", "f16 weights");
-  const windows = new Map(places.map((p) => [p.name, flat.window(p.start, p.spec.shape)]));
-  return { ...master, master, flat, tensors: [...windows.values()], at: parameterLookup(windows) };
+  return { ...windowsOn(master, empty(gpu, master.flat.shape, "f16", "f16 weights")), master };
 }
 
 /** Records the copy of the weights as they are now, rounded to nearest even. */

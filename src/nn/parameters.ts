@@ -35,7 +35,7 @@ export interface Parameters {
   readonly specs: ParameterSpecs;
   /** In the order of the flat buffer: Muon matrices first, equal shapes side by side. */
   readonly places: readonly Place[];
-  /** f32 [n], n a multiple of two chunks; gaps are zero and stay so. */
+  /** f32 [n] (f16 in the copy of mixed precision), n a multiple of two chunks; gaps are zero and stay so. */
   readonly flat: Tensor;
   /** The tensor of a name, a window on `flat`. @throws TesseraError `parameter` for an unknown name. */
   at(name: string): Tensor;
@@ -81,7 +81,14 @@ export function createParameters(
         : initialValues(spec.init, spec.shape, source.seed, order.indexOf(name) + 1);
     data.set(values, start);
   }
-  const flat = upload(gpu, data, [length]);
+  return windowsOn({ gpu, specs, places }, upload(gpu, data, [length]));
+}
+
+/** The same weights in another buffer that is laid out alike, such as their running average or a copy in f16; it takes no copy. */
+export function windowsOn(
+  { gpu, specs, places }: Pick<Parameters, "gpu" | "specs" | "places">,
+  flat: Tensor,
+): Parameters {
   const windows = new Map(places.map((p) => [p.name, flat.window(p.start, p.spec.shape)]));
   return {
     gpu,
@@ -90,19 +97,14 @@ export function createParameters(
     flat,
     tensors: [...windows.values()],
     count: places.reduce((sum, p) => sum + p.size, 0),
-    at: parameterLookup(windows),
+    at(name) {
+      const found = windows.get(name);
+      if (found) return found;
+      const known = Object.keys(specs).join(", ");
+      throw new TesseraError("parameter", `There is no parameter ${name}; there are ${known}`, { name });
+    },
   };
 }
-
-/** Finds tensors by name. */
-export const parameterLookup =
-  (windows: ReadonlyMap<string, Tensor>): Parameters["at"] =>
-  (name) => {
-    const found = windows.get(name);
-    if (found) return found;
-    const words = `There is no parameter ${name}; there are ${[...windows.keys()].join(", ")}`;
-    throw new TesseraError("parameter", words, { name });
-  };
 
 /** Values of one parameter as read from a file. */
 export interface ParameterValues {

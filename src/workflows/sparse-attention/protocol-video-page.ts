@@ -1,6 +1,6 @@
 // The parameters of the second part's page: the records of protocol-video.ts under names of their own, with defaults that
 // a software adapter is done with in about a minute. Nothing here computes a result.
-import { choice, type ParamSpec, type ParamValues } from "../../base/params";
+import { choice, int, type ParamSpec, type ParamValues } from "../../base/params";
 import { params } from "./protocol-params";
 import {
   type ClipSettings,
@@ -68,6 +68,14 @@ const { modelSize, ...modelSingles } = prefixed("model", model);
 export const videoParams = {
   modelSize,
   ...prefixed("train", train),
+  previewEvery: int(10, {
+    min: 0,
+    max: 1_000_000,
+    unit: "steps",
+    label: "Clip every",
+    help: "Steps between two clips that are drawn while training, densely and by the settings under “Clip”, from the averaged weights; 0 draws none. The training itself stays the same.",
+    group: "Training",
+  }),
   ...prefixed("clip", clip),
   ...prefixed("sparse", sparse),
   reportLevel: choice("diagnose", REPORT_LEVELS, {

@@ -65,6 +65,15 @@ export interface ClipAccount {
   steps: StepReport[];
 }
 
+/** A clip drawn while a model is trained, f32 [F, H, W, 3] in [-1, 1]. */
+export interface TrainClip {
+  /** Steps of training done. */
+  step: number;
+  caption: string;
+  size: Pick<VideoConfig, "frames" | "height" | "width">;
+  clip: Float32Array<ArrayBuffer>;
+}
+
 /** A clip as it is after a step, f32 [F, H, W, 3] in [-1, 1]; before the last step it is part noise. */
 export interface ClipPreview {
   run: "dense" | "sparse";
@@ -97,6 +106,8 @@ export interface VideoEvents {
   device: DeviceInfo;
   /** A line for each step since the event before. */
   metrics: VideoMetrics[];
+  /** What the averaged weights draw by then: the dense clip of the form's settings. */
+  drawn: TrainClip;
   /** Weights as safetensors: at the end, and of the last step when training was stopped. */
   weights: { info: WeightsInfo; bytes: Uint8Array<ArrayBuffer> };
   /** A state to go on from: now and then, at the end, and when training was stopped. */
@@ -128,7 +139,7 @@ export type VideoService = {
   inspect(request: { settings: VideoSettings }, context: Context): Promise<VideoInspection>;
   /** Reads weights that `train` or an earlier export wrote. */
   loadWeights(request: { blob: Blob; name: string }, context: Context): Promise<WeightsInfo>;
-  /** Trains from fresh weights, or goes on from a state; emits `metrics`, `state` and `weights`. */
+  /** Trains from fresh weights, or goes on from a state; emits `metrics`, `drawn`, `state` and `weights`. */
   train(request: { settings: VideoSettings; state: Blob | null }, context: Context): Promise<TrainedVideo>;
   /** Asks the training that runs for its state after the current step: it may be the last that runs. Waits for nothing. */
   saveState(request: Record<string, never>, context: Context): Promise<void>;

@@ -66,6 +66,17 @@ test("a reload in mid-training: the page offers to go on, and the losses are tho
   await app.idle();
   expect(await runWords(app)).toMatch(DONE);
   expect(await savedLosses(app)).toEqual(losses);
+  // The undisturbed one lies under it.
+  await button(app, "Compare").click();
+  await app.page.getByRole("checkbox", { name: new RegExp(`^Video XXS, ${STEPS} steps \\(`) }).check();
+  await app.page.keyboard.press("Escape");
+  await button(app, "Compared with 1 run").waitFor();
+  const legend = app.page.getByRole("region", { name: "Loss", exact: true }).locator("button[aria-pressed]");
+  expect((await legend.allTextContents()).filter(Boolean)).toEqual([
+    "Loss",
+    "Smoothed",
+    expect.stringMatching(`^Video XXS, ${STEPS} steps \\(`),
+  ]);
   await app.reload();
   expect(await app.page.getByText("A training was interrupted").count()).toBe(0);
 });

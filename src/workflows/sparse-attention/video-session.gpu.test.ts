@@ -214,6 +214,52 @@ test("asked for, the state comes after the step that runs, and the training goes
   expect(on.weights).toEqual(whole.weights);
 });
 
+test("clips drawn on the way leave the training as it is, bit for bit, and are those of the averaged weights", async () => {
+  // So many steps that the average is not the last weights.
+  const long = { ...settings, trainSteps: 20, clipSteps: 3, reportLevel: "steps" as const };
+  const losses = (events: readonly Event[]) =>
+    of(events, "metrics")
+      .flat()
+      .map((m) => [m.step, m.loss, m.gradientNorm]);
+  const quiet = contextOf();
+  const plain = await session.train({ settings: { ...long, previewEvery: 0 }, state: null }, quiet.context);
+  expect(of(quiet.events, "drawn")).toEqual([]);
+  const drawing = contextOf();
+  const trained = await session.train(
+    { settings: { ...long, previewEvery: 3 }, state: null },
+    drawing.context,
+  );
+  expect(losses(drawing.events)).toEqual(losses(quiet.events));
+  expect(trained.weights).toEqual(plain.weights);
+  expect(trained.device.bytesInUse).toBe(0);
+  const clips = of(drawing.events, "drawn");
+  expect(clips.map((c) => c.step)).toEqual([3, 6, 9, 12, 15, 18, 20]);
+  const { dense } = await session.sample({ settings: long }, contextOf().context);
+  expect(clips[6].clip).toEqual(dense);
+  expect(clips[5].clip).not.toEqual(dense);
+  expect(clips[6].size).toEqual({ frames: 8, height: 16, width: 16 });
+
+  // The same from a state in the middle, whose steps and clips come once more.
+  const again = contextOf();
+  const half: ReturnType<typeof contextOf> = contextOf((event) => {
+    if (event.name === "metrics" && event.data[0].step === 10) void session.saveState({}, half.context);
+  });
+  await session.train({ settings: { ...long, previewEvery: 5 }, state: null }, half.context);
+  const [state] = of(half.events, "state");
+  await session.train(
+    { settings: { ...long, previewEvery: 3 }, state: new Blob([state.bytes]) },
+    again.context,
+  );
+  expect(losses(again.events)).toEqual(losses(quiet.events).slice(state.steps));
+  expect(of(again.events, "drawn").map((c) => c.clip)).toEqual(
+    clips.filter((c) => c.step > state.steps).map((c) => c.clip),
+  );
+  const unknown = { ...long, clipPrompt: "a purple cow" };
+  await expect(session.train({ settings: unknown, state: null }, contextOf().context)).rejects.toMatchObject({
+    code: "caption",
+  });
+});
+
 test("an ablation runs the points that are missing, and the command goes on with its lines", async () => {
   const training = contextOf();
   await session.train({ settings, state: null }, training.context);

@@ -17,6 +17,7 @@ const TINY = {
   // So high that four steps open the gates of attention: the two clips must differ.
   trainLearningRate: "0.1",
   trainSeed: "1",
+  previewEvery: "0",
   clipSteps: "4",
   sparseDenseSteps: "1",
   sparseSearches: "2",

@@ -45,10 +45,12 @@ async function figure(app: App, label: string): Promise<number> {
 test("trains, samples both clips, shows what the session reported, stores and opens it again", async ({
   visit,
 }) => {
-  const app = await visit(hash());
+  const app = await visit(hash({ previewEvery: "2" }));
   await button(app, "Train").click();
   await app.idle();
   expect(await runWords(app)).toMatch(/^Done in .+ 4 steps, loss [\d.]+, validation loss [\d.]+$/);
+  for (const name of ["Step 2 clip", "Step 4 clip"])
+    expect((await colours(app, name)).length, name).toBeGreaterThan(20);
 
   const weights = await saved(app, /^Weights/);
   const read = await readWeights(bytesSource(new Uint8Array(readFileSync(weights)), "w"));

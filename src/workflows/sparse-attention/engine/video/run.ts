@@ -20,7 +20,7 @@ import { expectFits } from "./fits";
 import { createModel, modelSpecs, type VideoModel } from "./model";
 import { type SampledClip, type SampleRequest, type Sampler, sampleClip, startSampler } from "./sampler";
 import { makeScene } from "./scene";
-import { planSteps, type StepPlan, trialPlans } from "./schedule";
+import { densePlans, planSteps, type StepPlan, trialPlans } from "./schedule";
 import type { VideoWeights } from "./weights";
 import { encodeCaption } from "./words";
 
@@ -48,9 +48,9 @@ export interface ClipRun {
 /** The caption asked for, or that of a generated scene. */
 export function captionFor(
   { prompt, seed }: Pick<ClipSettings, "prompt" | "seed">,
-  weights: VideoWeights,
+  config: VideoConfig,
 ): string {
-  const caption = prompt || makeScene(seed, 0, weights.config).caption;
+  const caption = prompt || makeScene(seed, 0, config).caption;
   encodeCaption(caption); // unknown words are told before anything runs
   return caption;
 }
@@ -67,7 +67,7 @@ export function runClip(
   onStep: OnStep = () => {},
 ): Promise<ClipRun> {
   const { clip, sparse: settings, mode, level } = request;
-  const caption = captionFor(clip, weights);
+  const caption = captionFor(clip, weights.config);
   const plans = planSteps(clip.steps, settings);
   expectFits(gpu, weights.config, clip.guidance === 1 ? 1 : 2);
   return scoped(gpu, async () => {
@@ -75,10 +75,9 @@ export function runClip(
     const model = createModel(gpu, weights.config, parameters, settings.order);
     const base = { caption, seed: clip.seed, guidance: clip.guidance, settings, level };
     await warmUp(model, { ...base, level: level === "steps" ? "steps" : "layers" }, plans, context);
-    const all = plans.map(({ step }): StepPlan => ({ step, output: "dense", search: "none" }));
     const runs: { what: "dense" | "sparse"; sampler: Sampler }[] = [];
     if (mode !== "sparse" && !request.dense)
-      runs.push({ what: "dense", sampler: startSampler(model, { ...base, plans: all }) });
+      runs.push({ what: "dense", sampler: startSampler(model, { ...base, plans: densePlans(clip.steps) }) });
     if (mode !== "dense") runs.push({ what: "sparse", sampler: startSampler(model, { ...base, plans }) });
     const total = plans.length * runs.length;
     let spentMs = 0;

@@ -55,6 +55,10 @@ export function planSteps(steps: number, settings: ScheduleSettings): StepPlan[]
   });
 }
 
+/** The dense sampler's. */
+export const densePlans = (steps: number): StepPlan[] =>
+  Array.from({ length: steps }, (_, i) => ({ step: i + 1, output: "dense", search: "none" }));
+
 /** One step of each kind that the plans hold, dense first: what is run before, so that every kernel is there and tuned. */
 export function trialPlans(plans: readonly StepPlan[]): StepPlan[] {
   const own: StepPlan[] = [{ step: 1, output: "dense", search: "none" }];

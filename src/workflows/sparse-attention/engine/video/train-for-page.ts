@@ -13,6 +13,7 @@ import type { TrainedVideo, VideoEvents, VideoMetrics, WeightsInfo } from "../..
 import { deviceInfo } from "../device-info";
 import type { Memory } from "./session";
 import { readNotes } from "./state-file";
+import { clipDrawer } from "./train-clips";
 import { configOf, metricsOf, stepRows, trainWeights } from "./training";
 import { encodeWeights, infoOf, readWeights, stateValues, type VideoWeights } from "./weights";
 
@@ -78,6 +79,9 @@ export async function trainAndKeep(
           lean: false,
           every: gpu.adapter.software ? EVERY.software : EVERY.gpu,
           checkpoint: { pace, save, ...(resume && { resume }) },
+          ...(settings.previewEvery > 0 && {
+            preview: { every: settings.previewEvery, draw: clipDrawer(gpu, config, settings, context) },
+          }),
         };
         const { weights, account } = await trainWeights(gpu, request, withoutEvents(context), (report) => {
           line = metricsOf(report);

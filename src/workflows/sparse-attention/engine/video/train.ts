@@ -8,7 +8,13 @@ import type { Gpu } from "../../../../gpu/gpu";
 import { encodeTraining, resumeTraining } from "../../../../nn/checkpoint";
 import { expectGood } from "../../../../nn/divergence";
 import { halfParameters } from "../../../../nn/mixed";
-import { createParameters, type ParameterValues, readParameters } from "../../../../nn/parameters";
+import {
+  createParameters,
+  type Parameters,
+  type ParameterValues,
+  readParameters,
+  windowsOn,
+} from "../../../../nn/parameters";
 import { createTrainer, type StepMetrics, type Trainer } from "../../../../nn/trainer";
 import type { Pace } from "../../../../runs/pace";
 import { scoped, scopedSync } from "../../../../tensor/scope";
@@ -31,6 +37,13 @@ export interface TrainRequest {
   lean: boolean;
   /** Steps between two reports. */
   every: number;
+  /** Draws a clip now and then; training takes the same steps, bit for bit, as without. */
+  preview?: {
+    /** Steps between two clips; the last step has one in any case. */
+    every: number;
+    /** Is given the running average as it is on the device, after so many good steps. */
+    draw(average: Parameters, steps: number): Promise<void>;
+  };
   checkpoint?: {
     /** When a state is handed out on the way. */
     pace: Pace;
@@ -118,7 +131,9 @@ export async function train(
       // An average over more than a tenth of the run would still hold the first weights.
       emaDecay: Math.min(settings.emaDecay, Math.max(0, 1 - 10 / settings.steps)),
     });
-    const { checkpoint } = request;
+    const { checkpoint, preview } = request;
+    // The trainer keeps an average because it is given a decay.
+    const average = windowsOn(weights, trainer.state.average!);
     let before: readonly number[] = [];
     let untrained: number | undefined;
     if (checkpoint?.resume) {
@@ -143,6 +158,22 @@ export async function train(
       since = { at: performance.now(), step: trainer.steps };
     };
     const timed = { ms: 0, steps: 0 };
+    const drawn = { ms: 0, clips: 0 };
+    const draw = async (): Promise<void> => {
+      const from = performance.now();
+      const what = `Drawing a clip after step ${trainer.steps}`;
+      context.report({ done: trainer.steps, total: settings.steps, what, secondsLeft: secondsLeft() });
+      await preview?.draw(average, trainer.steps);
+      drawn.ms = performance.now() - from;
+      drawn.clips++;
+    };
+    /** At the pace of the steps and clips so far, the first ones left out: they compiled. */
+    const secondsLeft = (): number | null => {
+      if (timed.steps === 0) return null;
+      const count = (steps: number): number => (preview ? Math.floor(steps / preview.every) : 0);
+      const clips = drawn.clips > 1 ? count(settings.steps) - count(trainer.steps) : 0;
+      return (((settings.steps - trainer.steps) * timed.ms) / timed.steps + clips * drawn.ms) / 1000;
+    };
     /** Reads the steps since the last call and tells of them. */
     const tell = async (): Promise<void> => {
       const steps = await trainer.metrics();
@@ -162,7 +193,7 @@ export async function train(
         done: trainer.steps,
         total: settings.steps,
         what: `Training, loss ${losses[losses.length - 1].toFixed(4)}, ${perSecond.toPrecision(3)} steps a second`,
-        secondsLeft: timed.steps ? ((settings.steps - trainer.steps) * timed.ms) / timed.steps / 1000 : null,
+        secondsLeft: secondsLeft(),
       });
       const flops = perSecond * settings.batch * settings.accumulate * trainingCost(config);
       await onReport({ steps, stepsPerSecond: perSecond, flops, isCompiling });
@@ -177,17 +208,17 @@ export async function train(
         await trainer.step({ batch: (i) => batches.write(first + i) });
         const done = trainer.steps === settings.steps;
         const saves = checkpoint && (done || checkpoint.pace.isDue(trainer.steps));
-        if (done || saves || trainer.steps % every === 0) await tell();
+        const draws = preview && (done || trainer.steps % preview.every === 0);
+        if (done || saves || draws || trainer.steps % every === 0) await tell();
         else if (trainer.steps - resumedAt === COMPILING_STEPS) {
           await gpu.queue.finish({ signal: context.signal });
           timeFromHere();
         }
-        if (saves) {
-          await save();
-          timeFromHere();
-        }
+        if (saves) await save();
+        if (draws) await draw();
+        if (saves || draws) timeFromHere();
       }
-      const values = await readParameters(weights, trainer.state.average);
+      const values = await readParameters(average);
       const tail = lastLosses().slice(-Math.ceil(settings.steps / 10));
       return {
         values,

@@ -4,7 +4,7 @@ import type { EventOf } from "../../../../rpc/client";
 import type { VideoSettings } from "../../protocol-video-page";
 import type { VideoEvents } from "../../protocol-video-session";
 import type { VideoKeeping } from "./keep";
-import { type VideoState, videoSnapshot, withPreview, withRows } from "./state";
+import { type VideoState, videoSnapshot, withDrawn, withPreview, withRows } from "./state";
 
 /** Does a piece of storing when there is a run to store into. */
 export type Keep = (work: (kept: VideoKeeping) => Promise<void>) => void;
@@ -42,6 +42,11 @@ export function takeEvent(
       const file = new Blob([bytes]);
       set({ weights: { state: "ready", value: info }, file });
       keep((kept) => kept.weights(file));
+      break;
+    }
+    case "drawn": {
+      const clip = event.data;
+      set((now) => ({ drawn: withDrawn(now.drawn, clip) }));
       break;
     }
     case "recovered": {

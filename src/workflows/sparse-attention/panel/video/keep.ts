@@ -37,6 +37,7 @@ const METRICS: readonly (keyof VideoMetrics)[] = [
 
 /** One run that is being stored. All methods may throw what the storage throws. */
 export interface VideoKeeping {
+  readonly id: Promise<string>;
   metrics(rows: readonly VideoMetrics[]): Promise<void>;
   weights(file: Blob): Promise<void>;
   training(file: Blob): Promise<void>;
@@ -57,6 +58,18 @@ export interface VideoKeeper {
   open(id: string): Promise<StoredVideo>;
   /** The newest training or grid that ended with its page and left something to go on from. */
   interrupted(): Promise<Interrupted | undefined>;
+  /** Trainings that have a curve, newest first. */
+  trainings(): Promise<StoredTraining[]>;
+  /** The lines of metrics of one. */
+  curve(id: string): Promise<VideoMetrics[]>;
+}
+
+/** A stored run that trained. */
+export interface StoredTraining {
+  id: string;
+  name: string;
+  /** Milliseconds since 1970. */
+  createdAt: number;
 }
 
 /** Keeps runs in the store that `open` gives; it is asked at the first use. */
@@ -78,6 +91,7 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
       await store.update(own, { summary: summaryOf(snapshot) });
     };
     return {
+      id,
       metrics: (rows) =>
         inTurn((store, own) =>
           store.appendMetrics(
@@ -144,13 +158,31 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
         end();
       }
     },
+    async trainings() {
+      const end = busy();
+      try {
+        const runs = await (await open()).list();
+        return runs
+          .filter((run) => isOurs(run) && METRICS.every((name) => run.metricNames.includes(name)))
+          .map(({ id, name, createdAt }) => ({ id, name, createdAt }));
+      } finally {
+        end();
+      }
+    },
+    async curve(id) {
+      const end = busy();
+      try {
+        return (await (await open()).metrics(id)).filter(isLine);
+      } finally {
+        end();
+      }
+    },
     async interrupted() {
       const end = busy();
       try {
         const store = await open();
         for (const record of await store.list()) {
-          const { workflow, params, state } = record;
-          if (workflow !== WORKFLOW || params.part !== PART || state !== "interrupted") continue;
+          if (!isOurs(record) || record.state !== "interrupted") continue;
           // One whose files are damaged has nothing to offer.
           const found = await unfinished(store, record).catch(() => undefined);
           if (found) return found;
@@ -162,6 +194,8 @@ export function videoKeeper(open: () => Promise<RunStore>): VideoKeeper {
     },
   };
 }
+
+const isOurs = ({ workflow, params }: RunRecord): boolean => workflow === WORKFLOW && params.part === PART;
 
 /** What a run that ended with its page can go on with. */
 async function unfinished(store: RunStore, record: RunRecord): Promise<Interrupted | undefined> {

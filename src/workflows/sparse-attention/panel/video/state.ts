@@ -8,6 +8,7 @@ import type { VideoSettings } from "../../protocol-video-page";
 import type {
   ClipPreview,
   SampledVideo,
+  TrainClip,
   TrainedVideo,
   VideoEvents,
   VideoInspection,
@@ -61,6 +62,8 @@ export interface VideoState {
   /** Losses of the GPU that the training which is shown has survived, the latest last. */
   recovered: readonly VideoEvents["recovered"][];
   trained: TrainedVideo | undefined;
+  /** The latest clips that the training drew, in the order of their steps. */
+  drawn: readonly TrainClip[];
   /** Clips under way, both after the same step; `next` is the dense one that waits for its sparse one. */
   live: { dense?: ClipPreview; sparse?: ClipPreview; next?: ClipPreview };
   steps: StepsSoFar;
@@ -92,6 +95,14 @@ export function withPreview(live: VideoState["live"], preview: ClipPreview): Vid
   return live.sparse ? { ...live, next: preview } : { dense: preview };
 }
 
+/** So many clips of a training are kept; a long one would fill the memory. */
+const DRAWN_CLIPS = 6;
+
+/** Clips of a training after another has come; going on from a state does the steps after it again. */
+export function withDrawn(drawn: readonly TrainClip[], clip: TrainClip): TrainClip[] {
+  return [...drawn.filter((one) => one.step < clip.step), clip].slice(-DRAWN_CLIPS);
+}
+
 /** Keys of the last grid that have no point yet, if the weights are still those that it asked for. */
 export function pointsLeft({ ablation: { rows, asked }, weights }: VideoState): string[] {
   if (asked.length === 0 || clipsOf(asked[0]).weights !== weights.value?.id) return [];
@@ -117,6 +128,7 @@ export const NO_VIDEO: VideoState = {
   metrics: [],
   recovered: [],
   trained: undefined,
+  drawn: [],
   live: {},
   steps: { dense: [], sparse: [] },
   sampled: undefined,

@@ -7,6 +7,7 @@ import { parseRows } from "../../protocol-video-ablate";
 import type { VideoSettings } from "../../protocol-video-page";
 import type { VideoEvents, VideoService } from "../../protocol-video-session";
 import { isHeldElsewhere, takenUp } from "../in-turn";
+import { type Curves, createCurves } from "./curves";
 import { type Keep, takeEvent } from "./events";
 import type { VideoKeeper, VideoKeeping } from "./keep";
 import { SHIPPED_NAME } from "./shipped";
@@ -26,6 +27,8 @@ export type VideoClient = Pick<Client<VideoService, VideoEvents>, "call" | "paus
 
 export interface VideoLab {
   state: StoreApi<VideoState>;
+  /** Curves of stored trainings beside the one that is shown. */
+  curves: Curves;
   show(view: VideoViewId): void;
   /** Takes the weights that come with the page. */
   takeShipped(): Promise<void>;
@@ -234,6 +237,7 @@ export function createVideoLab(
 
   return {
     state,
+    curves: createCurves(keeper, async () => keeping?.id),
     saveState,
     show: (view) => set({ view }),
     takeShipped: () => takeWeights(shipped, SHIPPED_NAME),

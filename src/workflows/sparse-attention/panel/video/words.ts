@@ -48,11 +48,40 @@ export function smoothed(values: readonly number[], keep: number): number[] {
   });
 }
 
-export function lossSeries(metrics: readonly VideoMetrics[], keep: number): LineSeries[] {
+/** The loss of the training that is shown, raw and smoothed, and of each other one a single line under its label. */
+export function lossSeries(
+  metrics: readonly VideoMetrics[],
+  keep: number,
+  others: readonly { label: string; metrics: readonly VideoMetrics[] }[] = [],
+): LineSeries[] {
   const x = metrics.map((m) => m.step);
   const loss = metrics.map((m) => m.loss);
   const raw: LineSeries = { name: "Loss", x, y: loss, points: metrics.length <= 40 };
-  return keep === 0 ? [raw] : [raw, { name: "Smoothed", x, y: smoothed(loss, keep), points: false }];
+  const own = keep === 0 ? [raw] : [raw, { name: "Smoothed", x, y: smoothed(loss, keep), points: false }];
+  return [
+    ...(metrics.length > 0 ? own : []),
+    ...others.map((other) => ({
+      name: other.label,
+      x: other.metrics.map((m) => m.step),
+      y: smoothed(
+        other.metrics.map((m) => m.loss),
+        keep,
+      ),
+      points: false,
+    })),
+  ];
+}
+
+/** Names of stored runs with the time they began, each once: a series of a chart is known by its name. */
+export function runLabels(runs: readonly { name: string; createdAt: number }[]): string[] {
+  const seen = new Map<string, number>();
+  return runs.map(({ name, createdAt }) => {
+    const time = new Date(createdAt).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+    const label = `${name} (${time})`;
+    const count = (seen.get(label) ?? 0) + 1;
+    seen.set(label, count);
+    return count === 1 ? label : `${label}, ${count}`;
+  });
 }
 
 export const PHASE_NAMES: Readonly<Record<Phase, string>> = {

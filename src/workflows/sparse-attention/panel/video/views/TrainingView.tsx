@@ -1,41 +1,40 @@
-// Training as it goes: loss, gradient norm, throughput, and what came of it.
-import { SegmentedControl, Switch } from "@mantine/core";
+// Training as it goes: figures, clips on the way, loss, gradient norm, throughput, and what came of it.
 import { useMemo, useState } from "react";
 import { formatDuration } from "../../../../../base/stats";
 import { LineChart } from "../../../../../ui/LineChart";
 import { Panel as Card } from "../../../../../ui/Panel";
 import { Stat, StatRow } from "../../../../../ui/Stat";
 import { EmptyState, Loading } from "../../../../../ui/states";
-import classes from "../../views/Views.module.css";
 import { isVideoBusy } from "../store";
-import { lossSeries } from "../words";
+import { wholeTick } from "../words";
+import { LossCard } from "./LossCard";
 import type { VideoViewProps } from "./shared";
+import { TrainClips } from "./TrainClips";
 
-const SMOOTHING = ["0", "0.6", "0.9", "0.99"] as const;
-
-export function TrainingView({ state }: VideoViewProps) {
+export function TrainingView({ lab, state }: VideoViewProps) {
   const { metrics, trained, job, weights, ran } = state;
   const [isLog, setLog] = useState(false);
-  const [keep, setKeep] = useState<(typeof SMOOTHING)[number]>("0.6");
-  const series = useMemo(() => lossSeries(metrics, Number(keep)), [metrics, keep]);
   const x = useMemo(() => metrics.map((m) => m.step), [metrics]);
   const last = metrics.at(-1);
   if (!last)
     return (
-      <Card title="Training">
-        {job.kind === "train" && isVideoBusy(job) ? (
-          <Loading label="Compiling kernels and running the first steps" height={200} />
-        ) : (
-          <EmptyState
-            title="Nothing was trained yet"
-            why={
-              weights.value
-                ? "The weights in use came from a file. “Train” below begins with fresh ones."
-                : "Press “Train” below. Clips of moving shapes are made on the fly; the loss shows up here step by step."
-            }
-          />
-        )}
-      </Card>
+      <>
+        <Card title="Training">
+          {job.kind === "train" && isVideoBusy(job) ? (
+            <Loading label="Compiling kernels and running the first steps" height={200} />
+          ) : (
+            <EmptyState
+              title="Nothing was trained yet"
+              why={
+                weights.value
+                  ? "The weights in use came from a file. “Train” below begins with fresh ones."
+                  : "Press “Train” below. Clips of moving shapes are made on the fly; the loss shows up here step by step."
+              }
+            />
+          )}
+        </Card>
+        <LossCard lab={lab} state={state} isLog={isLog} setLog={setLog} />
+      </>
     );
   const origin = trained?.weights.origin;
   return (
@@ -63,40 +62,13 @@ export function TrainingView({ state }: VideoViewProps) {
           />
         </StatRow>
       </Card>
-      <Card
-        title="Loss"
-        actions={
-          <div className={classes.controls}>
-            <SegmentedControl
-              size="xs"
-              aria-label="Smoothing"
-              data={SMOOTHING.map((value) => ({ value, label: value === "0" ? "Raw" : value }))}
-              value={keep}
-              onChange={(next) => setKeep(next as (typeof SMOOTHING)[number])}
-            />
-            <Switch
-              size="xs"
-              label="Log axis"
-              checked={isLog}
-              onChange={(event) => setLog(event.currentTarget.checked)}
-            />
-          </div>
-        }
-        help="Smoothed: moving average that keeps the share shown of what it was, corrected for its beginning."
-      >
-        <LineChart
-          title="Loss"
-          xLabel="steps"
-          yLabel="mean squared error"
-          series={series}
-          yScale={isLog ? "log" : "linear"}
-          height={260}
-        />
-      </Card>
+      <TrainClips state={state} />
+      <LossCard lab={lab} state={state} isLog={isLog} setLog={setLog} />
       <Card title="Gradient norm">
         <LineChart
           title="Gradient norm"
           xLabel="steps"
+          formatX={wholeTick}
           yLabel="norm before clipping"
           series={[{ name: "Gradient norm", x, y: metrics.map((m) => m.gradientNorm) }]}
           yScale={isLog ? "log" : "linear"}
@@ -114,6 +86,7 @@ export function TrainingView({ state }: VideoViewProps) {
         <LineChart
           title="Throughput"
           xLabel="steps"
+          formatX={wholeTick}
           yLabel="steps a second"
           series={[{ name: "Steps a second", x, y: metrics.map((m) => m.stepsPerSecond) }]}
           height={200}
