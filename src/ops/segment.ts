@@ -2,6 +2,7 @@
 // Offsets must not decrease; that is checked where the CPU makes them, the device only keeps within bounds.
 import reduceText from "../../shaders/ops/segment_reduce.wgsl?raw";
 import spreadText from "../../shaders/ops/segment_spread.wgsl?raw";
+import spreadRowsText from "../../shaders/ops/segment_spread_rows.wgsl?raw";
 import { TesseraError } from "../base/errors";
 import type { KernelSource } from "../gpu/link";
 import { kernel } from "../gpu/pipelines";
@@ -21,6 +22,7 @@ import {
 
 const reduce: KernelSource = { file: "ops/segment_reduce.wgsl", text: reduceText };
 const spread: KernelSource = { file: "ops/segment_spread.wgsl", text: spreadText };
+const spreadRows: KernelSource = { file: "ops/segment_spread_rows.wgsl", text: spreadRowsText };
 const LANES = 64;
 const NONE = 0xffffffff;
 const MODES = ["sum", "mean", "max"] as const;
@@ -216,7 +218,7 @@ function defineSpread(mode: Mode, name: string, summary: string): Op<SpreadAttrs
     name,
     summary,
     inputs: mode === "max" ? ["x", "offsets", "arg"] : ["x", "offsets"],
-    variants: ["value"],
+    variants: ["rows", "value"],
     infer([x, offsets, position], { edges }) {
       expectFloat(x, `${name}: x`);
       expectOffsets(name, offsets);
@@ -235,13 +237,17 @@ function defineSpread(mode: Mode, name: string, summary: string): Op<SpreadAttrs
     },
     launch({ inputs: [x, offsets, position], outputs: [y], attrs: { edges }, dispatch }) {
       const n = sizeOf(x.shape.slice(1));
-      const variant = {
-        name: "value",
-        kernel: kernel(spread, { types: { T: x.dtype }, constants: { MODE: MODES.indexOf(mode) } }),
-        groups: Math.ceil(y.size / LANES),
-        uniforms: { segments: offsets.size - 1, edges, n },
-      };
-      dispatch({ variants: [variant], bindings: [x, offsets, position ?? offsets, y], work: y.size * 32 });
+      const segments = offsets.size - 1;
+      const variant = (name: string, file: KernelSource, values: number): Variant => ({
+        name,
+        kernel: kernel(file, { types: { T: x.dtype }, constants: { MODE: MODES.indexOf(mode) } }),
+        groups: Math.ceil(values / LANES),
+        uniforms: { segments, edges, n },
+      });
+      // By segment there is no search; by value there is work for all lanes when segments are few and long.
+      const byRows = segments > 0 ? [variant("rows", spreadRows, x.size)] : [];
+      const variants = [...byRows, variant("value", spread, y.size)];
+      dispatch({ variants, bindings: [x, offsets, position ?? offsets, y], work: y.size * 16 });
     },
     vjp:
       mode === "sum"
