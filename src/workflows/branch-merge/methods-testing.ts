@@ -10,7 +10,7 @@ export interface JobSketch {
   base?: number;
   shared?: Record<string, Value>;
   /** For each model, in order; missing ones have the defaults alone. */
-  values?: readonly Record<string, Value>[];
+  values?: readonly Partial<Record<string, Value>>[];
   mode?: Mode;
   seed?: number;
   name?: string;
@@ -33,7 +33,7 @@ export function sketchJob(sketch: JobSketch): TensorJob {
     shape,
     base,
     shared: { ...defaults(true), ...sketch.shared },
-    values: models.map((_, i) => ({ ...defaults(false), ...sketch.values?.[i] })),
+    values: models.map((_, i) => ({ ...defaults(false), ...(sketch.values?.[i] as Record<string, Value>) })),
     seed,
     mode,
   };

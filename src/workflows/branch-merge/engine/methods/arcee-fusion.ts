@@ -19,6 +19,12 @@ const parameters: Readonly<Record<string, MethodParameter>> = {
     scope: "shared",
     help: "Exact mode: off scores by |δ| alone",
   },
+  changed_only: {
+    kind: "bool",
+    default: false,
+    scope: "shared",
+    help: "Exact mode: median and quartiles of the scores that are not 0. Where most entries agree they are 0 otherwise, and all that has changed is taken",
+  },
   lambda: {
     kind: "number",
     default: 1.5,
@@ -32,6 +38,7 @@ interface Reading {
   /** rows: |δ| · KL of the row. size: |δ|. signed: θ0 − θ; one divergence for the tensor scales all of them alike. */
   score: "rows" | "size" | "signed";
   lambda: number;
+  changedOnly: boolean;
 }
 
 export const arceeFusion: MergeMethod = {
@@ -50,7 +57,7 @@ async function* merge(job: TensorJob): AsyncGenerator<Float32Array> {
   const reading = readingOf(job);
   const base = baseOf(job);
   const scorer = new Scorer(job, reading);
-  const threshold = await thresholdOf(job, scorer, reading.lambda);
+  const threshold = await thresholdOf(job, scorer, reading);
   for await (const chunk of job.chunks({ rows: true })) {
     const left = chunk.models[base];
     const right = chunk.models[tasksOf(job)[0]];
@@ -68,30 +75,46 @@ async function* merge(job: TensorJob): AsyncGenerator<Float32Array> {
 }
 
 function readingOf(job: TensorJob): Reading {
-  if (job.mode === "mergekit") return { score: "rows", lambda: 1.5 };
-  const lambda = number(job.shared, "lambda");
-  if (!flag(job.shared, "divergence")) return { score: "size", lambda };
-  return { score: flag(job.shared, "per_row") ? "rows" : "signed", lambda };
+  if (job.mode === "mergekit") return { score: "rows", lambda: 1.5, changedOnly: false };
+  const tensor = flag(job.shared, "per_row") ? "rows" : "signed";
+  return {
+    score: flag(job.shared, "divergence") ? tensor : "size",
+    lambda: number(job.shared, "lambda"),
+    changedOnly: flag(job.shared, "changed_only"),
+  };
 }
 
 /** Median and quartiles by linear interpolation; mergekit takes the next lower score. Of all scores: no sample. */
-async function thresholdOf(job: TensorJob, scorer: Scorer, lambda: number): Promise<number> {
-  const last = elementCount(job) - 1;
-  const places = [0.25, 0.5, 0.75].map((q) => q * last);
-  const ranks = places.flatMap((place) => [Math.floor(place), Math.ceil(place)]);
+async function thresholdOf(
+  job: TensorJob,
+  scorer: Scorer,
+  { lambda, changedOnly }: Reading,
+): Promise<number> {
+  let count = 0;
+  let places: number[] = [];
   const [found] = await selectRanks(
     1,
-    () => ranks,
+    () => {
+      // The count is that of the first of the two passes.
+      places = count === 0 ? [] : [0.25, 0.5, 0.75].map((q) => q * (count - 1));
+      return places.flatMap((place) => [Math.floor(place), Math.ceil(place)]);
+    },
     async (visit) => {
       const keys = new Uint32Array(BLOCK);
       for await (const chunk of job.chunks({ rows: true }))
-        scorer.each(chunk, (_, __, length, words) => {
-          // Bits in the order of the numbers: negative ones turned over, positive ones above them.
-          for (let i = 0; i < length; i++) keys[i] = words[i] ^ ((words[i] >> 31) | 0x80000000);
-          visit(0, keys, length);
+        scorer.each(chunk, (scores, _, length, words) => {
+          let used = 0;
+          for (let i = 0; i < length; i++) {
+            if (changedOnly && scores[i] === 0) continue;
+            // Bits in the order of the numbers: negative ones turned over, positive ones above them.
+            keys[used++] = words[i] ^ ((words[i] >> 31) | 0x80000000);
+          }
+          count += used;
+          visit(0, keys, used);
         });
     },
   );
+  if (found.length === 0) return Number.POSITIVE_INFINITY;
   const values = new Float32Array(
     Uint32Array.from(found, ({ key }) => (key & 0x80000000 ? key ^ 0x80000000 : ~key)).buffer,
   );

@@ -3,10 +3,12 @@
 import type { Chunk, TensorJob } from "./method";
 import { BLOCK, baseOf, rowLength } from "./tensors";
 
-/** Part of one model's difference, float32 as the models are; `words` are the same bits. */
+/** Part of one model's difference. */
 export interface Difference {
-  values: Float32Array;
+  values: Float64Array;
+  /** The bits of the values rounded to float32: what magnitudes are compared by. */
   words: Uint32Array;
+  rounded: Float32Array;
   /** Flat index of the first element; how many there are. */
   at: number;
   length: number;
@@ -19,8 +21,14 @@ export const partSize = (job: TensorJob, byRow: boolean): number => (byRow ? row
 
 /** Room for the parts of one model. */
 export function makeDifference(size: number): Difference {
-  const values = new Float32Array(size);
-  return { values, words: new Uint32Array(values.buffer), at: 0, length: 0 };
+  const rounded = new Float32Array(size);
+  return {
+    values: new Float64Array(size),
+    rounded,
+    words: new Uint32Array(rounded.buffer),
+    at: 0,
+    length: 0,
+  };
 }
 
 /** Fills a part with the difference of elements [from, to) of a chunk. */
@@ -32,12 +40,16 @@ export function subtract(
   from: number,
   to: number,
 ): void {
-  const { values } = part;
+  const { values, rounded } = part;
   const x = chunk.models[model];
   const y = chunk.models[base];
   part.at = chunk.at + from;
   part.length = to - from;
-  for (let i = from; i < to; i++) values[i - from] = x[i] - y[i];
+  for (let i = from; i < to; i++) {
+    const step = x[i] - y[i];
+    values[i - from] = step;
+    rounded[i - from] = step;
+  }
 }
 
 /** One pass over the differences of some models. `model` counts in `models`. */

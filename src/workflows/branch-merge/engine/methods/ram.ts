@@ -65,7 +65,7 @@ function merge(job: TensorJob, own: readonly number[]): AsyncIterable<Float32Arr
     for (const [k, task] of tasks.entries()) {
       const model = models[task];
       for (let i = from; i < to; i++) {
-        const step = Math.fround(model[i] - start[i]);
+        const step = model[i] - start[i];
         const n = changed[i - from];
         if (Math.abs(step) > least) sums[i - from] += n === 1 ? own[k] * step : step / n;
       }
@@ -87,8 +87,7 @@ function changeCounter(
     changed.fill(0, 0, to - from);
     for (const task of tasks) {
       const model = models[task];
-      for (let i = from; i < to; i++)
-        if (Math.abs(Math.fround(model[i] - start[i])) > least) changed[i - from]++;
+      for (let i = from; i < to; i++) if (Math.abs(model[i] - start[i]) > least) changed[i - from]++;
     }
     return changed;
   };
@@ -111,7 +110,7 @@ async function countEntries(job: TensorJob): Promise<{ own: number; shared: numb
         let own = 0;
         let all = 0;
         for (let i = from; i < to; i++)
-          if (Math.abs(Math.fround(model[i] - start[i])) > least) {
+          if (Math.abs(model[i] - start[i]) > least) {
             all++;
             if (changed[i - from] === 1) own++;
           }
