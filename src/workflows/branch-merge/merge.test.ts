@@ -16,7 +16,7 @@ import { type GoldenOutput, goldenOutput, goldenRecipe, STRIDE } from "./golden-
 import type { MergeRequest } from "./protocol";
 
 const around = (folders: Record<string, InputFolder> = {}): Surroundings => ({
-  openFolder: async (path) => folders[path] ?? goldenFolder(path),
+  openModel: (path) => openModel(folders[path] ?? goldenFolder(path)),
   method: findMethod,
 });
 

@@ -113,10 +113,7 @@ export interface Preflight {
 export interface StageRates {
   bytesRead: number;
   bytesWritten: number;
-  /** In which at least one read, or write, was under way. */
-  readMs: number;
-  writeMs: number;
-  /** In which the merge waited for them; it computed in the rest of `totalMs`. */
+  /** In which the merge waited for a read, or a write, and could do nothing else; it computed in the rest. */
   waitReadMs: number;
   waitWriteMs: number;
   computeMs: number;

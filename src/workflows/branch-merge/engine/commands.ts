@@ -3,6 +3,7 @@ import { text } from "../../../base/params";
 import { type Command, type CommandHost, defineCommand } from "../../define";
 import { type MergeParams, type MergeRequest, params, settingsOf } from "../protocol";
 import { findMethod } from "./methods/index";
+import { openModel } from "./model/open";
 import type { Surroundings } from "./plan/stages";
 import { merge, preflight } from "./session";
 
@@ -18,7 +19,8 @@ async function readRequest(file: string, values: MergeParams, host: CommandHost)
 }
 
 const around = (host: CommandHost, root: string): Surroundings => ({
-  openFolder: (path) => host.folder(root && !path.startsWith("/") ? `${root}/${path}` : path),
+  openModel: async (path) =>
+    openModel(await host.folder(root && !path.startsWith("/") ? `${root}/${path}` : path)),
   method: findMethod,
 });
 

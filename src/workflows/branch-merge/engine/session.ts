@@ -83,7 +83,7 @@ export async function merge(
   request: MergeRequest,
   around: Surroundings,
   output: OutputFolder,
-  context: TaskContext,
+  context: Pick<TaskContext, "gate" | "report">,
 ): Promise<MergeResult> {
   const folderOf = (stage: number): OutputFolder =>
     stage === plans.length - 1 ? output : prefixedFolder(output, stagePrefix(stage));

@@ -77,19 +77,17 @@ export function chunkReader(plan: Plan, tensor: PlannedTensor, elements: number,
   };
 }
 
-/** Reads elements of a tensor and counts bytes and time. */
-export function metered(
+/** Reads elements of a tensor and counts the bytes. */
+export async function metered(
   meter: Meter,
   model: Model,
   name: string,
   from: number,
   to: number,
 ): Promise<TensorData> {
-  return meter.read.run(async () => {
-    const data = await model.read(name, from, to);
-    meter.read.bytes += data.data.byteLength;
-    return data;
-  });
+  const data = await model.read(name, from, to);
+  meter.read.bytes += data.data.byteLength;
+  return data;
 }
 
 /** mergekit loads every tensor in the recipe's dtype; the exact mode keeps what the files hold. */

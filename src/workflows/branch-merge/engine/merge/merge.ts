@@ -36,7 +36,7 @@ export interface Stage {
   whole: Progress;
   progress: StageProgress;
   meter: Meter;
-  context: TaskContext;
+  context: Pick<TaskContext, "gate" | "report">;
   /** Bytes of the output that are done, over all stages. */
   count: { done: number; total: number };
 }
@@ -140,7 +140,7 @@ function withAdvice(error: unknown, finished: number): unknown {
 }
 
 async function* merged(
-  { plan, settings, context, count }: Stage,
+  { plan, settings, context, count, meter }: Stage,
   tensor: PlannedTensor,
   reader: ChunkReader,
   found: NonFinite,
@@ -160,7 +160,7 @@ async function* merged(
     countNonFinite(bytes, tensor.dtype, at, found);
     at += part.length;
     count.done += bytes.length;
-    context.report({ ...count, what: `Merging ${name}` });
+    context.report({ ...count, what: `Merging ${name}`, partial: meter.rates() });
     yield bytes;
   }
   if (at !== total)

@@ -1,22 +1,10 @@
 // Where the time of a merge goes: reading, computing, writing; and how much is in flight. It prints nothing.
 import type { StageRates } from "../../protocol";
 
-/** A span in which at least one of several overlapping operations runs. */
-class Span {
+/** Bytes that passed, and how long the merge waited for them. */
+class Flow {
   bytes = 0;
-  ms = 0;
   waitMs = 0;
-  private active = 0;
-  private since = 0;
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.active++ === 0) this.since = performance.now();
-    try {
-      return await work();
-    } finally {
-      if (--this.active === 0) this.ms += performance.now() - this.since;
-    }
-  }
 
   async wait<T>(promise: Promise<T>): Promise<T> {
     const started = performance.now();
@@ -29,8 +17,8 @@ class Span {
 }
 
 export class Meter {
-  readonly read = new Span();
-  readonly write = new Span();
+  readonly read = new Flow();
+  readonly write = new Flow();
   private readonly started = performance.now();
 
   rates(): StageRates {
@@ -41,8 +29,6 @@ export class Meter {
     return {
       bytesRead: this.read.bytes,
       bytesWritten: this.write.bytes,
-      readMs: this.read.ms,
-      writeMs: this.write.ms,
       waitReadMs,
       waitWriteMs,
       computeMs,

@@ -47,8 +47,7 @@ export class ShardWriter {
     [this.buffer, this.spare] = [this.spare, this.buffer];
     this.filled = 0;
     const { done: at } = this;
-    this.pending = this.meter.write.run(async () => {
-      await this.folder.writeAt(this.name, at, piece);
+    this.pending = this.folder.writeAt(this.name, at, piece).then(() => {
       this.done = at + piece.length;
       this.meter.write.bytes += piece.length;
     });

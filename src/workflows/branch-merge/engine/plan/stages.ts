@@ -1,20 +1,20 @@
 // Plans every recipe of a file. A recipe may name the result of an earlier one, which is planned as a model whose
 // tensors are known and not yet there.
 import { TesseraError } from "../../../../base/errors";
-import { type InputFolder, memoryFolder } from "../../../../formats/folder";
+import { memoryFolder } from "../../../../formats/folder";
 import { smallFiles } from "../merge/finish";
 import { tensorBytes } from "../merge/layout";
 import type { MergeMethod } from "../methods/method";
 import { readConfig } from "../model/config";
 import { findLayers, isEmbedding, isHead } from "../model/names";
-import { type Model, type ModelTensor, openModel } from "../model/open";
+import type { Model, ModelTensor } from "../model/open";
 import { type ModelRef, type Recipe, referencedModels } from "../recipe/recipe";
 import { type Plan, type PlanOptions, planMerge, type UsedModel } from "./plan";
 
 /** What the plans need from outside. */
 export interface Surroundings {
-  /** The folder that a recipe names. @throws TesseraError when there is none. */
-  openFolder(path: string): Promise<InputFolder>;
+  /** The model that a recipe names. @throws TesseraError when there is none or it cannot be opened. */
+  openModel(path: string): Promise<Model>;
   /** @throws TesseraError `recipe` when there is none of this name. */
   method(id: string): MergeMethod;
 }
@@ -42,7 +42,7 @@ export async function planStages(
       );
     let found = opened.get(ref.path);
     if (!found) {
-      found = around.openFolder(ref.path).then(openModel);
+      found = around.openModel(ref.path);
       opened.set(ref.path, found);
     }
     return found;
