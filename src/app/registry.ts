@@ -2,8 +2,6 @@
 import { TesseraError } from "../base/errors";
 import type { Workflow } from "../workflows/define";
 
-export type PagedWorkflow = Workflow & Required<Pick<Workflow, "panel">>;
-
 /**
  * Manifests sorted by folder.
  * @throws TesseraError `registry` when an id is not its folder's name or occurs twice.
@@ -31,11 +29,10 @@ export function buildRegistry(modules: Readonly<Record<string, Workflow>>): Work
     });
 }
 
-/** Those that have a page; a workflow of commands alone is not shown. */
-export const workflows = buildRegistry(
+export const workflows: readonly Workflow[] = buildRegistry(
   import.meta.glob<Workflow>("../workflows/*/index.ts", { eager: true, import: "default" }),
-).filter((workflow): workflow is PagedWorkflow => workflow.panel !== undefined);
+);
 
-export function findWorkflow(id: string | undefined): PagedWorkflow | undefined {
+export function findWorkflow(id: string | undefined): Workflow | undefined {
   return workflows.find((workflow) => workflow.id === id);
 }

@@ -47,8 +47,7 @@ export interface Workflow {
   summary: string;
   paper: { title: string; authors: string; link: string; claim: string };
   params: ParamSpec;
-  /** Missing: the workflow has commands only, and no card in the gallery. */
-  panel?: () => Promise<{ default: ComponentType<PanelProps> }>;
+  panel: () => Promise<{ default: ComponentType<PanelProps> }>;
   commands: () => Promise<{ commands: Readonly<Record<string, Command>> }>;
 }
 

@@ -15,5 +15,6 @@ export default defineWorkflow({
       "Experts trained apart on mathematics, code and science and merged into one model keep most of what each learned, at half a percent of the cost of training on the mixture.",
   },
   params,
+  panel: () => import("./panel/Panel"),
   commands: () => import("./engine/commands"),
 });

@@ -99,6 +99,8 @@ export interface Preflight {
     isTied: boolean;
     shards: { name: string; bytes: number }[];
   };
+  /** `sources`: the models, each with the tensor's name there where it is another. */
+  /** `sources`: the models, each with the tensor's name there where it is another. */
   tensors: { name: string; shape: number[]; dtype: string; action: "merge" | "copy"; sources: string[] }[];
   /** Tensors of the models that the output will not have. */
   skipped: { model: string; tensor: string; why: string }[];

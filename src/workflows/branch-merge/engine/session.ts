@@ -65,7 +65,10 @@ export async function preflight(request: MergeRequest, around: Surroundings): Pr
     },
     tensors: last.tensors.map(({ name, shape, dtype, action, sources }) => ({
       ...{ name, shape: [...shape], dtype, action },
-      sources: sources.map(({ model, tensor }) => `${last.models[model].ref.text}: ${tensor}`),
+      sources: sources.map(({ model, tensor }) => {
+        const { text } = last.models[model].ref;
+        return tensor === name ? text : `${text}: ${tensor}`;
+      }),
     })),
     skipped: plans.flatMap((plan) => [...plan.skipped]),
     bytesToRead: total("bytesToRead"),
@@ -119,7 +122,9 @@ export async function merge(
     tensors: last.tensors.length,
     resumed,
     bytes: bytes(last),
-    files: (await output.list()).map(({ name, size }) => ({ name, bytes: size })),
+    files: (await output.list())
+      .map(({ name, size }) => ({ name, bytes: size }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
     nonFinite: whole.stages.at(-1)!.nonFinite,
     notes: plans.flatMap((plan) => [...plan.notes]),
     skipped: plans.reduce((sum, plan) => sum + plan.skipped.length, 0),
