@@ -27,20 +27,26 @@ export interface RotaryAttrs {
   turned?: number;
 }
 
+/** Radians a position for each pair: theta^(-i / pairs of the axis). */
+const frequencies = (split: readonly number[], theta: number): number[] =>
+  split.flatMap((pairs) => Array.from({ length: pairs }, (_, i) => theta ** (-i / pairs)));
+
 /**
- * Frequencies theta^(-i / pairs of the axis) radians a position, as fractions of a turn in 64-bit fixed point: two u32
- * words for each pair. Upload as u32[pairs, 2], or use `rotaryTable`.
+ * Frequencies in radians a position, as fractions of a turn in 64-bit fixed point: two u32 words for each pair. Upload as
+ * u32[pairs, 2], or use `rotaryTable`.
  */
-export function rotaryWords(split: readonly number[], theta = 10_000): Uint32Array {
+export function turnWords(radians: readonly number[]): Uint32Array {
   const words: number[] = [];
-  for (const pairs of split) {
-    for (let i = 0; i < pairs; i++) {
-      const turns = (theta ** (-i / pairs) / (2 * Math.PI)) * WORD;
-      words.push(Math.floor(turns), Math.floor((turns - Math.floor(turns)) * WORD));
-    }
+  for (const frequency of radians) {
+    const turns = (frequency / (2 * Math.PI)) * WORD;
+    words.push(Math.floor(turns), Math.floor((turns - Math.floor(turns)) * WORD));
   }
   return Uint32Array.from(words);
 }
+
+/** The words of plain frequencies, theta^(-i / pairs of the axis). */
+export const rotaryWords = (split: readonly number[], theta = 10_000): Uint32Array =>
+  turnWords(frequencies(split, theta));
 
 /** The table as a tensor u32[pairs, 2]. Make it once for a model and keep it. */
 export const rotaryTable = (gpu: Gpu, split: readonly number[], theta = 10_000): Tensor =>
