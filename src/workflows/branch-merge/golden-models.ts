@@ -133,7 +133,7 @@ function weights(
   return values.map((value, i) => value + (Math.abs(steps[i]) < spread * 0.2 ? 0 : steps[i]));
 }
 
-function salt(text: string): number {
+export function salt(text: string): number {
   let h = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193) >>> 0;
   return h;
