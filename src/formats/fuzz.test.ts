@@ -21,6 +21,7 @@ const fixtures = [
   "zip64.npz",
   "fortran.npy",
   "object.npy",
+  "state.pt",
 ].map((name) => ({
   name,
   bytes: new Uint8Array(readFileSync(new URL(`golden/${name}`, import.meta.url))),

@@ -283,9 +283,11 @@ test("files that are none of these are named for what they are", async () => {
     return (error as Error).message;
   };
   expect(await says([0x47, 0x47, 0x55, 0x46])).toBe(
-    "safetensors, npz and npy files can be opened, but this is a GGUF model; export the tensors as safetensors: f",
+    "safetensors, npz, npy and PyTorch files can be opened, but this is a GGUF model; export the tensors as safetensors: f",
   );
-  expect(await says([0x80, 0x02])).toContain("pickles are never opened");
+  expect(await says([0x80, 0x02])).toContain(
+    "a PyTorch file from before version 1.6; save it again with torch.save",
+  );
   expect(await says([1, 2, 3])).toContain("its first bytes belong to none of these");
   await expect(openTensorFile(bytesSource(new Uint8Array(0), "f"))).rejects.toThrow("this file is empty");
 });

@@ -19,20 +19,20 @@ interface Entry extends TensorEntry {
 }
 
 /** Reads the directory and every array's header. @throws TesseraError `file-corrupt`, `file-truncated`, `dtype`. */
-export async function openNpz(source: ByteSource): Promise<TensorFile> {
+export async function openNpz(source: ByteSource, zip?: readonly ZipEntry[]): Promise<TensorFile> {
   const entries: Entry[] = [];
-  for (const zip of await readZipDirectory(source)) {
-    if (!zip.name.endsWith(".npy")) continue;
-    const name = zip.name.slice(0, -4);
-    const header = await readHeader(source, zip);
-    if (header.dataStart + header.bytes !== zip.size) {
+  for (const part of zip ?? (await readZipDirectory(source))) {
+    if (!part.name.endsWith(".npy")) continue;
+    const name = part.name.slice(0, -4);
+    const header = await readHeader(source, part);
+    if (header.dataStart + header.bytes !== part.size) {
       throw new TesseraError(
         "file-corrupt",
-        `Array ${name} should take ${header.dataStart + header.bytes} bytes by its header, the zip says ${zip.size}: ${source.name}`,
+        `Array ${name} should take ${header.dataStart + header.bytes} bytes by its header, the zip says ${part.size}: ${source.name}`,
         { tensor: name },
       );
     }
-    entries.push({ name, dtype: header.dtype, shape: header.shape, bytes: header.bytes, zip, header });
+    entries.push({ name, dtype: header.dtype, shape: header.shape, bytes: header.bytes, zip: part, header });
   }
   return {
     kind: "npz",

@@ -5,6 +5,8 @@ import { openNpz } from "./npz";
 import { openSafetensors, safetensorsHeaderLength } from "./safetensors";
 import type { ByteSource } from "./source";
 import { byteRange, findEntry, type TensorFile } from "./tensor-data";
+import { isTorchZip, openTorch } from "./torch";
+import { readZipDirectory } from "./zip";
 
 /** Beginnings of files that people drop by mistake, and what to do with them. */
 const OTHERS: readonly { starts: readonly number[]; what: string; advice: string }[] = [
@@ -14,14 +16,14 @@ const OTHERS: readonly { starts: readonly number[]; what: string; advice: string
   { starts: [0xff, 0xd8, 0xff], what: "a JPEG picture", advice: "drop a file of tensors" },
   {
     starts: [0x80, 0x02],
-    what: "a Python pickle",
-    advice: "pickles are never opened; save with safetensors.torch.save_file",
+    what: "a Python pickle, or a PyTorch file from before version 1.6",
+    advice: "save it again with torch.save, or with safetensors.torch.save_file",
   },
   { starts: [0x1f, 0x8b], what: "a gzip archive", advice: "unpack it first" },
 ];
 
 /**
- * Opens safetensors, npz or npy.
+ * Opens safetensors, npz, npy or PyTorch files.
  * @throws TesseraError `file-unknown` for anything else, and what the formats throw.
  */
 export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
@@ -39,18 +41,16 @@ export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
 function unknown(source: ByteSource, why: string): TesseraError {
   return new TesseraError(
     "file-unknown",
-    `safetensors, npz and npy files can be opened, but ${why}: ${source.name}`,
+    `safetensors, npz, npy and PyTorch files can be opened, but ${why}: ${source.name}`,
   );
 }
 
 async function openZip(source: ByteSource): Promise<TensorFile> {
-  const file = await openNpz(source);
-  if (file.entries.length === 0) {
-    throw unknown(
-      source,
-      "this zip holds no .npy array (a PyTorch .pt file? save its tensors with safetensors.torch.save_file)",
-    );
-  }
+  const parts = await readZipDirectory(source);
+  if (isTorchZip(parts)) return openTorch(source, parts);
+  const file = await openNpz(source, parts);
+  if (file.entries.length === 0)
+    throw unknown(source, "this zip holds no .npy array and no data.pkl of PyTorch");
   return file;
 }
 

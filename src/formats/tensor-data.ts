@@ -113,9 +113,9 @@ export function elementCount(shape: readonly number[], what: string): number {
   return count;
 }
 
-/** One interface over safetensors, npz and npy. Nothing but headers is read before `read`. */
+/** One interface over safetensors, npz, npy and PyTorch files. Nothing but headers is read before `read`. */
 export interface TensorFile {
-  kind: "safetensors" | "npz" | "npy";
+  kind: "safetensors" | "npz" | "npy" | "torch";
   name: string;
   metadata: Readonly<Record<string, string>>;
   entries: readonly TensorEntry[];

@@ -1,7 +1,9 @@
 // Model folders: what is opened, what is refused and why, and what is inferred from names.
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type InputFolder, memoryFolder } from "../../formats/folder";
 import { encodeSafetensors } from "../../formats/safetensors";
+import { toFloat32 } from "../../formats/tensor-data";
 import { findLayers, isAfterLayers, isVocabulary, layerOf } from "./engine/model/names";
 import { openModel } from "./engine/model/open";
 import { extended, readTokenizer, rowCount } from "./engine/model/tokenizer";
@@ -13,6 +15,8 @@ const shard = (...names: string[]): Uint8Array =>
 const index = (map: Record<string, string>): Uint8Array => text({ metadata: {}, weight_map: map });
 const folder = (files: Record<string, Uint8Array>): InputFolder => memoryFolder("m", files);
 const INDEX = "model.safetensors.index.json";
+const torch = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../../formats/golden/${name}`, import.meta.url)));
 const [ONE, TWO] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
 
 test("a folder with config and one file", async () => {
@@ -28,13 +32,32 @@ test("a folder with config and one file", async () => {
   expect(model.dtypes).toEqual([{ dtype: "F32", bytes: model.bytes }]);
 });
 
+test("PyTorch files make a model too, alone or with an index; beside safetensors they are left alone", async () => {
+  const alone = await openModel(folder({ "pytorch_model.bin": torch("training.pth") }));
+  expect([...alone.tensors.keys()]).toEqual(["0.weight", "0.bias", "1.weight", "1.bias"]);
+  expect([...(toFloat32(await alone.read("1.weight", 0, 2)) as Float32Array)]).toEqual([1, 1]);
+  const sharded = await openModel(
+    folder({
+      "pytorch_model.bin.index.json": index({ f32: "a.bin", "0.weight": "b.bin" }),
+      ...{ "a.bin": torch("state.pt"), "b.bin": torch("training.pth") },
+    }),
+  );
+  expect(sharded.shards.map(({ name }) => name)).toEqual(["a.bin", "b.bin"]);
+  const both = await openModel(
+    folder({ "model.safetensors": shard("a"), "pytorch_model.bin": torch("training.pth") }),
+  );
+  expect([...both.tensors.keys()]).toEqual(["a"]);
+  expect(both.notes).toContain("not part of the model, left alone: pytorch_model.bin");
+});
+
 describe("what is not a whole model is refused, and why", () => {
   const both = { [ONE]: shard("a"), [TWO]: shard("b") };
   test.each([
-    [{}, "There is no .safetensors file in this folder: m"],
+    [{}, "There is no .safetensors and no PyTorch file in this folder: m"],
+    [{ "pytorch_model.bin": torch("model-object.pt") }, "asks for torch.nn.modules.container.Sequential"],
     [
-      { "pytorch_model.bin": shard() },
-      "This folder holds PyTorch pickles, which are never opened; save the model with save_pretrained(…, safe_serialization=True): m",
+      { "training_args.bin": torch("state.pt") },
+      "There is no .safetensors and no PyTorch file in this folder: m",
     ],
     [
       { "adapter_config.json": text({}), "adapter_model.safetensors": shard("a") },
@@ -54,7 +77,7 @@ describe("what is not a whole model is refused, and why", () => {
     [{ [INDEX]: text({}) }, `${INDEX} has no weight_map: m`],
     [
       { [INDEX]: index({ a: "../b.safetensors" }) },
-      `${INDEX}: a is not assigned to a .safetensors file beside it: m`,
+      `${INDEX}: a is not assigned to a file of weights beside it: m`,
     ],
     [{ "model.safetensors": shard("a").subarray(0, 60) }, "it is cut short: m/model.safetensors"],
     [

@@ -26,7 +26,7 @@ export interface FoundModel {
   source: ModelSource;
 }
 
-const isWeights = (name: string): boolean => name.endsWith(".safetensors");
+const isWeights = (name: string): boolean => /\.(safetensors|bin|pth?)$/.test(name);
 
 /** The folder itself when it holds weights, else those of its folders that do; the folder itself when none does. */
 export async function modelsIn(handle: FileSystemDirectoryHandle): Promise<FoundModel[]> {

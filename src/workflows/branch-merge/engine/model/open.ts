@@ -1,9 +1,9 @@
-// Opens a model folder: finds its safetensors files, checks every header and the index against each other, and gives
-// one list of tensors. No tensor is read here.
+// Opens a model folder: finds its safetensors or PyTorch files, checks every header and the index against each other, and
+// gives one list of tensors. No tensor is read here.
 import { TesseraError } from "../../../../base/errors";
 import { type InputFolder, readSmallFile } from "../../../../formats/folder";
 import { type Json, parseStrictJson } from "../../../../formats/json-header";
-import { openSafetensors } from "../../../../formats/safetensors";
+import { openTensorFile } from "../../../../formats/open";
 import type { TensorData, TensorEntry, TensorFile } from "../../../../formats/tensor-data";
 import { type ModelConfig, readConfig, readJson } from "./config";
 import { findLayers, isEmbedding, isHead, type LayerNames } from "./names";
@@ -34,7 +34,14 @@ export interface Model {
   read(tensor: string, from: number, to: number): Promise<TensorData>;
 }
 
-const INDEX = "model.safetensors.index.json";
+/** How the weights of a model are stored, the preferred way first: names of the index, of the only file, of shards. */
+const FORMS = [
+  { index: "model.safetensors.index.json", single: "model.safetensors", suffix: /\.safetensors$/ },
+  { index: "pytorch_model.bin.index.json", single: "pytorch_model.bin", suffix: /\.(bin|pth?)$/ },
+] as const;
+type Form = (typeof FORMS)[number];
+/** PyTorch files beside a model that are none of its weights. */
+const NOT_WEIGHTS = /^(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pth?)$/;
 const fault = (words: string, folder: InputFolder, fields = {}): TesseraError =>
   new TesseraError("model", `${words}: ${folder.name}`, fields);
 
@@ -46,7 +53,7 @@ export async function openModel(folder: InputFolder): Promise<Model> {
   const files = await folder.list();
   const { wanted, index, notes } = await findShards(folder, files);
   const opened = new Map<string, TensorFile>();
-  for (const name of wanted) opened.set(name, await openSafetensors(await folder.open(name)));
+  for (const name of wanted) opened.set(name, await openTensorFile(await folder.open(name)));
   const tensors = collect(folder, opened, index);
   const names = [...tensors.keys()];
   const config = readConfig(await readJson(folder, "config.json"), names);
@@ -95,49 +102,48 @@ async function findShards(
   files: readonly { name: string; size: number }[],
 ): Promise<Found> {
   const present = new Set(files.map((file) => file.name));
-  const all = [...present].filter((name) => name.endsWith(".safetensors")).sort();
-  const notes: string[] = [];
-  const without = (used: readonly string[]): void => {
-    const rest = all.filter((name) => !used.includes(name));
-    if (rest.length) notes.push(`not part of the model, left alone: ${rest.join(", ")}`);
-  };
   const unfinished = [...present].find((name) => name.endsWith(".incomplete"));
   if (unfinished) throw fault(`This is an unfinished merge (${unfinished}); finish it first`, folder);
-  if (present.has(INDEX)) {
-    const index = await readIndex(folder);
+  const hasModel = FORMS.some(({ index, single }) => present.has(index) || present.has(single));
+  if (present.has("adapter_config.json") && !hasModel)
+    throw fault("This is an adapter, not a model; merge it into its base model first", folder);
+  const weights = (form: Form): string[] =>
+    [...present].filter((name) => form.suffix.test(name) && !NOT_WEIGHTS.test(name)).sort();
+  for (const form of FORMS) {
+    const found = await findForm(folder, form, present, weights(form));
+    if (!found) continue;
+    const rest = FORMS.flatMap(weights).filter((name) => !found.wanted.includes(name));
+    if (rest.length) found.notes.push(`not part of the model, left alone: ${rest.join(", ")}`);
+    return found;
+  }
+  throw fault("There is no .safetensors and no PyTorch file in this folder", folder);
+}
+
+async function findForm(
+  folder: InputFolder,
+  { index: indexName, single, suffix }: Form,
+  present: ReadonlySet<string>,
+  all: readonly string[],
+): Promise<Found | undefined> {
+  if (present.has(indexName)) {
+    const index = await readIndex(folder, indexName, suffix);
     const wanted = [...new Set(index.values())].sort();
     const missing = wanted.filter((name) => !present.has(name));
     if (missing.length)
       throw fault(`The index names files that are not there: ${missing.join(", ")}`, folder);
-    without(wanted);
-    return { wanted, index, notes };
+    return { wanted, index, notes: [] };
   }
-  if (present.has("model.safetensors")) {
-    without(["model.safetensors"]);
-    return { wanted: ["model.safetensors"], notes };
-  }
-  const numbered = all.filter((name) => /-\d+-of-\d+\.safetensors$/.test(name));
-  if (numbered.length) {
-    checkNumbers(folder, numbered);
-    without(numbered);
-    return { wanted: numbered, notes };
-  }
-  if (present.has("adapter_config.json"))
-    throw fault("This is an adapter, not a model; merge it into its base model first", folder);
-  if (all.length) return { wanted: all, notes };
-  const pickles = [...present].some((name) => /\.(bin|pth?|ckpt)$/.test(name));
-  if (pickles) {
-    throw fault(
-      "This folder holds PyTorch pickles, which are never opened; save the model with save_pretrained(…, safe_serialization=True)",
-      folder,
-    );
-  }
-  throw fault("There is no .safetensors file in this folder", folder);
+  if (present.has(single)) return { wanted: [single], notes: [] };
+  const numbered = all.filter((name) => NUMBERED.test(name));
+  if (numbered.length) checkNumbers(folder, numbered);
+  const wanted = numbered.length ? numbered : all;
+  return wanted.length ? { wanted, notes: [] } : undefined;
 }
 
+const NUMBERED = /-(\d+)-of-(\d+)\.[a-z]+$/;
 /** Without an index the names say how many files there must be. */
 function checkNumbers(folder: InputFolder, names: readonly string[]): void {
-  const numbers = names.map((name) => /-(\d+)-of-(\d+)\.safetensors$/.exec(name)!.slice(1).map(Number));
+  const numbers = names.map((name) => NUMBERED.exec(name)!.slice(1).map(Number));
   const total = numbers[0][1];
   const missing: number[] = [];
   for (let i = 1; i <= Math.min(total, 100_000); i++) if (!numbers.some(([at]) => at === i)) missing.push(i);
@@ -148,15 +154,15 @@ function checkNumbers(folder: InputFolder, names: readonly string[]): void {
     );
 }
 
-async function readIndex(folder: InputFolder): Promise<Map<string, string>> {
-  const text = new TextDecoder().decode(await readSmallFile(folder, INDEX));
-  const json = parseStrictJson(text, `${folder.name}/${INDEX}`);
+async function readIndex(folder: InputFolder, name: string, suffix: RegExp): Promise<Map<string, string>> {
+  const text = new TextDecoder().decode(await readSmallFile(folder, name));
+  const json = parseStrictJson(text, `${folder.name}/${name}`);
   const map = isRecord(json) ? json.weight_map : undefined;
-  if (!isRecord(map)) throw fault(`${INDEX} has no weight_map`, folder);
+  if (!isRecord(map)) throw fault(`${name} has no weight_map`, folder);
   return new Map(
     Object.entries(map).map(([tensor, file]) => {
-      if (typeof file !== "string" || !file.endsWith(".safetensors") || /[\\/]/.test(file))
-        throw fault(`${INDEX}: ${tensor} is not assigned to a .safetensors file beside it`, folder);
+      if (typeof file !== "string" || !suffix.test(file) || /[\\/]/.test(file))
+        throw fault(`${name}: ${tensor} is not assigned to a file of weights beside it`, folder);
       return [tensor, file];
     }),
   );

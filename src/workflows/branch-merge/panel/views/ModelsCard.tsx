@@ -32,7 +32,7 @@ export function ModelsCard({ lab, state }: { lab: MergeLab; state: MergeState })
       note={
         isSample
           ? "Synthetic: made by a formula, never trained"
-          : "Folders with .safetensors files, as Hugging Face keeps them"
+          : "Folders with .safetensors or PyTorch files, as Hugging Face keeps them"
       }
     >
       {models.length > 0 && (
