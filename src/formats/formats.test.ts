@@ -1,6 +1,7 @@
 // Files written by NumPy and by the reference safetensors library, read back; and our own files, round trip.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { unzipSync } from "fflate";
 import { expect, test } from "vitest";
 import expected from "./golden/expected.json";
 import manifest from "./golden/manifest.json";
@@ -108,4 +109,17 @@ test("our files read back as written; safetensors data starts at a multiple of 8
     expect((await npz.read("s")).data[0]).toBe(7);
   }
   expect(() => encodeNpy(b)).toThrow("NumPy has no bfloat16; write F32, or use safetensors");
+});
+
+test("npy is written as NumPy writes it, byte for byte", async () => {
+  // NumPy stores without compressing: an entry of its npz is the npy itself.
+  const file = unzipSync(fixture("stored.npz"));
+  const npz = await open("stored.npz");
+  for (const name of ["c", "half", "scalar"]) {
+    const { dtype, shape, data } = await npz.read(name);
+    expect(
+      Buffer.from(encodeNpy({ dtype, shape, data })).equals(Buffer.from(file[`${name}.npy`])),
+      name,
+    ).toBe(true);
+  }
 });

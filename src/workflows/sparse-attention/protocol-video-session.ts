@@ -124,6 +124,15 @@ export interface VideoEvents {
 
 type Context = TaskContext<VideoEvents>;
 
+export interface ClipsToWrite {
+  /** f32 [F, H, W, 3] in [-1, 1]. */
+  dense: Float32Array<ArrayBuffer>;
+  sparse: Float32Array<ArrayBuffer>;
+  size: Pick<VideoConfig, "frames" | "height" | "width">;
+  /** Whatever JSON can hold. */
+  parameters: object;
+}
+
 export interface AblationRequest {
   settings: VideoSettings;
   done: readonly string[];
@@ -147,6 +156,8 @@ export type VideoService = {
   readState(request: { blob: Blob }, context: Context): Promise<{ steps: number; config: VideoConfig }>;
   /** Samples one clip by both samplers from the same noise; emits `step` and `preview` after each step. */
   sample(request: { settings: VideoSettings }, context: Context): Promise<SampledVideo>;
+  /** Both clips and what they were made with as an npz. Runs nothing on the GPU. */
+  clipsFile(request: ClipsToWrite, context: Context): Promise<Uint8Array<ArrayBuffer>>;
   /** Tells points, operations and time of a grid; `done` are keys of points that are done. Runs nothing on the GPU. */
   planAblation(request: AblationRequest, context: Context): Promise<AblationPlan>;
   /** Samples the points of a grid that are not done; emits `points`, and a `row` after each point. */

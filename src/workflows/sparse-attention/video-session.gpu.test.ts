@@ -4,7 +4,14 @@ import { afterAll, expect, test } from "vitest";
 import { defaults, validate } from "../../base/params";
 import { type Progress, plainContext, type TaskContext } from "../../base/task";
 import { openNodeGpu } from "../../cli/node-gpu";
+
+
 import { memoryFolder } from "../../formats/folder";
+
+
+import { openNpz } from "../../formats/npz";
+
+
 import { bytesSource } from "../../formats/source";
 import { openGpu } from "../../gpu/gpu";
 import type { CommandHost } from "../define";
@@ -160,6 +167,29 @@ test("training gives the command's weights, sampling the quality of the clips th
   const told = await session.inspect({ settings }, contextOf().context);
   expect(told.trainSeconds).toBeGreaterThan(0);
   expect(told.sampleSeconds).toBeGreaterThan(0);
+
+  const file = await openNpz(
+    bytesSource(
+      await session.clipsFile(
+        {
+          dense: sampled.dense,
+          sparse: sampled.sparse,
+          size: info.config,
+          parameters: { steps: 4, é: [null] },
+        },
+        contextOf().context,
+      ),
+      "clips.npz",
+    ),
+  );
+  expect(file.entries.map((e) => [e.name, e.dtype, e.shape])).toEqual([
+    ["dense", "F32", [8, 16, 16, 3]],
+    ["sparse", "F32", [8, 16, 16, 3]],
+    ["parameters", "U8", [expect.any(Number)]],
+  ]);
+  expect((await file.read("sparse")).data).toEqual(sampled.sparse);
+  const { data } = await file.read("parameters");
+  expect(JSON.parse(Buffer.from(data as Uint8Array).toString())).toEqual({ steps: 4, é: [null] });
 
   // The same weights out of their file sample the same clip.
   const loaded = await session.loadWeights(

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { type App, runWords, test } from "../../../e2e/app";
 import { layoutFaults, pageFaults } from "../../../e2e/page-checks";
+import { openNpz } from "../../formats/npz";
 import { encodeSafetensors } from "../../formats/safetensors";
 import { bytesSource } from "../../formats/source";
 import { initialValues } from "../../nn/init";
@@ -28,6 +29,52 @@ function colours(app: App, name: string): Promise<string[]> {
     const seen = new Set<string>();
     for (let i = 0; i < data.length; i += 4) seen.add(data.slice(i, i + 4).join());
     return [...seen];
+  });
+}
+
+/**
+ * Plays a video file of three pictures of 16 × 16 pixels, each sixteen times as large, in a page without the app's policy. Gives
+ * its size and length, and by picture the brightness of every pixel 0.8 s from its start.
+ */
+async function played(
+  app: App,
+  path: string,
+): Promise<{ size: number[]; seconds: number; pictures: number[][] }> {
+  const page = await app.context.newPage();
+  const source = `data:video/webm;base64,${readFileSync(path).toString("base64")}`;
+  const found = await page.evaluate(async (src) => {
+    const video = Object.assign(document.createElement("video"), { src, muted: true });
+    const event = (name: string) =>
+      new Promise<void>((resolve, reject) => {
+        video.addEventListener(name, () => resolve(), { once: true });
+        video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
+      });
+    await event("loadeddata");
+    const there = event("seeked");
+    video.currentTime = 0.8;
+    await there;
+    const { videoWidth: width, videoHeight: height, duration: seconds } = video;
+    const context = new OffscreenCanvas(width, height).getContext("2d")!;
+    context.drawImage(video, 0, 0);
+    const pictures = [0, 1, 2].map((picture) =>
+      Array.from({ length: 256 }, (_, i) => {
+        const [x, y] = [picture * (256 + 16) + 16 * (i % 16) + 8, 32 + 16 * Math.floor(i / 16) + 8];
+        const [r, g, b] = context.getImageData(x, y, 1, 1).data;
+        return 0.299 * r + 0.587 * g + 0.114 * b;
+      }),
+    );
+    return { size: [width, height], seconds, pictures };
+  }, source);
+  await page.close();
+  return found;
+}
+
+/** Brightness of each pixel of the seventh frame, which is shown from 0.75 s. */
+function brightness(value: (at: number) => number): number[] {
+  const level = (at: number): number => Math.min(255, Math.max(0, 127.5 + 127.5 * value(6 * 768 + at)));
+  return Array.from({ length: 256 }, (_, i) => {
+    const [r, g, b] = [level(3 * i), level(3 * i + 1), level(3 * i + 2)];
+    return 0.299 * r + 0.587 * g + 0.114 * b;
   });
 }
 
@@ -83,6 +130,25 @@ test("trains, samples both clips, shows what the session reported, stores and op
     ).toBe(true);
   }
   expect(meanPsnr).toBeLessThan(60);
+  const npz = await openNpz(
+    bytesSource(new Uint8Array(readFileSync(await saved(app, /^Clips \(npz\)/))), "n"),
+  );
+  const [dense, sparse] = [await npz.read("dense"), await npz.read("sparse")];
+  expect(dense.shape).toEqual([8, 16, 16, 3]);
+  const { data } = await npz.read("parameters");
+  expect(JSON.parse(Buffer.from(data as Uint8Array).toString())).toMatchObject({
+    settings: { steps: 4, sparsity: 0.75, searches: "2" },
+    comparison: { meanPsnr },
+  });
+  const film = await played(app, await saved(app, /^Clips \(WebM\)/));
+  expect([film.size, film.seconds]).toEqual([[3 * 256 + 2 * 16, 256 + 32], 1]);
+  const [a, b] = [dense.data as Float32Array, sparse.data as Float32Array];
+  const wanted = [(at: number) => a[at], (at: number) => b[at], (at: number) => 2 * (b[at] - a[at])];
+  for (const [i, value] of wanted.entries()) {
+    const errors = brightness(value).map((level, pixel) => Math.abs(level - film.pictures[i][pixel]));
+    // The codec is lossy; another frame, or the wrong picture, is tens of levels away.
+    expect(errors.reduce((x, y) => x + y, 0) / errors.length, `picture ${i}`).toBeLessThan(4);
+  }
   expect((await colours(app, "Difference clip")).length).toBeGreaterThan(20);
 
   for (const tab of ["Training", "Clips", "Schedule", "Time", "Ablation", "The paper"]) {

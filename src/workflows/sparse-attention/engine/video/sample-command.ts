@@ -1,8 +1,8 @@
 // Sampling from the command line: one clip by both samplers, and the account of both. It reads and writes through the host.
 import { choice, text } from "../../../../base/params";
-import { encodeNpz } from "../../../../formats/npz";
 import { defineCommand } from "../../../define";
 import { clipParams, REPORT_LEVELS, sparseParams } from "../../protocol-video";
+import { encodeClips } from "./clips-file";
 import { clipAccount, runClip } from "./run";
 import { readWeights } from "./weights";
 
@@ -19,7 +19,7 @@ export const sampleCommand = defineCommand({
       help: "steps: whole steps only; layers: phases of each layer, with a wait around attention; diagnose: also dense attention beside every sparse one.",
     }),
     out: text("", {
-      help: "npz for the clips: dense and sparse, f32 [frames, height, width, 3] in [-1, 1].",
+      help: "npz for the clips: dense and sparse, f32 [frames, height, width, 3] in [-1, 1]; parameters: JSON text as bytes.",
     }),
   },
   async run({ params: flags }, host, context) {
@@ -31,18 +31,12 @@ export const sampleCommand = defineCommand({
       { clip: flags, sparse: flags, mode, level },
       context,
     );
-    const { frames, height, width } = weights.config;
-    const array = (clip: Float32Array) => ({
-      dtype: "F32" as const,
-      shape: [frames, height, width, 3],
-      data: clip,
-    });
     if (flags.out) {
-      const clips = {
-        ...(run.dense && { dense: array(run.dense.clip) }),
-        ...(run.sparse && { sparse: array(run.sparse.clip) }),
-      };
-      await host.write(flags.out, encodeNpz(clips, { compress: true }));
+      const [dense, sparse] = [run.dense?.clip, run.sparse?.clip];
+      const clips = { ...(dense && { dense }), ...(sparse && { sparse }) };
+      const { id, config, origin } = weights;
+      const parameters = { ...flags, caption: run.caption, config, weights: { id, origin } };
+      await host.write(flags.out, encodeClips(clips, config, parameters));
     }
     return {
       ...clipAccount(run, weights.config),

@@ -13,6 +13,7 @@ import { clipOf, sparseOf, type VideoSettings, videoParams } from "../../protoco
 import type { SampledVideo, VideoEvents, VideoService } from "../../protocol-video-session";
 import { deviceInfo } from "../device-info";
 import { ablateGrid, planAblation } from "./ablate-session";
+import { encodeClips } from "./clips-file";
 import { forwardCost } from "./cost";
 import { inspectVideo, type Rates } from "./inspect";
 import { clipAccount, runClip } from "./run";
@@ -69,6 +70,10 @@ export function videoSession(
     async sample({ settings: asked }, context) {
       const settings = validate(videoParams, asked);
       return sampleBoth(memory, heldWeights(memory), await device(context), settings, context);
+    },
+    async clipsFile({ dense, sparse, size, parameters }) {
+      const bytes = encodeClips({ dense, sparse }, size, parameters);
+      return transfer(bytes, [bytes.buffer]);
     },
     planAblation: async ({ settings: asked, done }) =>
       planAblation(heldWeights(memory), validate(videoParams, asked), new Set(done), memory.rates),

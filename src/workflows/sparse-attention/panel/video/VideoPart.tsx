@@ -72,7 +72,7 @@ export function VideoPart({ lab, settings, setParams, blocked }: Props) {
           second={{ label: "Train", onRun: () => void lab.train(settings), disabledReason: why }}
           error={job.error}
           summary={summaryWords(state)}
-          actions={<ExportMenu items={videoExports(state)} />}
+          actions={<ExportMenu items={videoExports(lab, state)} />}
         />
       }
     />

@@ -2,6 +2,9 @@
 import type { VideoConfig } from "../../protocol-video";
 
 export type ClipSize = Pick<VideoConfig, "frames" | "height" | "width">;
+/** Of clips as they are played and saved. */
+export const FRAMES_PER_SECOND = 8;
+
 export type DifferenceMode = "signed" | "absolute";
 
 /** Frame of a clip [F, H, W, 3] in [-1, 1] as RGBA. */

@@ -2,14 +2,17 @@
 
 import { toCsv } from "../../../../ui/csv";
 import type { ExportItem } from "../../../../ui/ExportMenu";
+import { noEncoder } from "../../../../ui/film";
 import { saveBytes, saveCanvas } from "../../../../ui/save";
 import { encodeRows } from "../../protocol-video-ablate";
 import { rowsTable } from "./ablation-words";
 import { differenceImage, frameImage, frameStrip } from "./clip-draw";
+import { clipsVideo } from "./clips-video";
 import { type VideoState, videoSnapshot } from "./state";
+import { isVideoBusy, type VideoLab } from "./store";
 
-export function videoExports(state: VideoState): ExportItem[] {
-  const { weights, file, training, metrics, sampled } = state;
+export function videoExports(lab: VideoLab, state: VideoState): ExportItem[] {
+  const { weights, file, training, metrics, sampled, job } = state;
   const { rows } = state.ablation;
   const noPoint = rows.length > 0 ? undefined : "Run a grid first";
   const noClip = sampled ? undefined : "Sample a clip first";
@@ -60,6 +63,25 @@ export function videoExports(state: VideoState): ExportItem[] {
           (frame: number) => differenceImage({ dense, sparse }, frame, config, "signed", 1),
         ];
         saveCanvas("video-frames.png", frameStrip(rows, config));
+      },
+    },
+    {
+      label: "Clips (npz)",
+      group: "Clip",
+      hint: "f32 arrays for NumPy, and the parameters as JSON",
+      disabled: noClip ?? (isVideoBusy(job) ? "Something is running" : undefined),
+      async run() {
+        const bytes = await lab.clipsFile();
+        if (bytes) saveBytes("video-clips.npz", bytes, "application/zip");
+      },
+    },
+    {
+      label: "Clips (WebM)",
+      group: "Clip",
+      hint: "dense, sparse and their difference in one picture; lossy",
+      disabled: noClip ?? noEncoder(),
+      async run() {
+        if (sampled) saveBytes("video-clips.webm", await clipsVideo(sampled), "video/webm");
       },
     },
     {

@@ -4,7 +4,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import { TesseraError, toRecord } from "../../../../base/errors";
 import type { CallOptions, Client } from "../../../../rpc/client";
 import { parseRows } from "../../protocol-video-ablate";
-import type { VideoSettings } from "../../protocol-video-page";
+import { clipOf, sparseOf, type VideoSettings } from "../../protocol-video-page";
 import type { VideoEvents, VideoService } from "../../protocol-video-session";
 import { isHeldElsewhere, takenUp } from "../in-turn";
 import { type Curves, createCurves } from "./curves";
@@ -50,6 +50,8 @@ export interface VideoLab {
   /** Adds the points of a results file. @throws TesseraError `ablation` when it holds none. */
   addPoints(file: Blob, name: string): Promise<void>;
   choosePoint(key: string): void;
+  /** The clips that are shown as an npz. @throws TesseraError what the session throws. */
+  clipsFile(): Promise<Uint8Array<ArrayBuffer> | undefined>;
   cancel(): void;
   pause(): Promise<void>;
   resume(): void;
@@ -312,6 +314,14 @@ export function createVideoLab(
       set(({ ablation }) => ({ ablation: { ...ablation, rows: withRows(ablation.rows, rows) } }));
     },
     choosePoint: (point) => set({ point }),
+    async clipsFile() {
+      const { sampled, sampledWith: weights, ran } = get();
+      if (!sampled) return undefined;
+      const { dense, sparse, config, caption, comparison } = sampled;
+      const settings = ran.sample && { ...clipOf(ran.sample), ...sparseOf(ran.sample) };
+      const parameters = { caption, config, settings, weights, comparison };
+      return client.call("clipsFile", { dense, sparse, size: config, parameters });
+    },
     cancel() {
       if (!isVideoBusy(get().job)) return;
       set((now) => ({ job: { ...now.job, state: "cancelling" } }));

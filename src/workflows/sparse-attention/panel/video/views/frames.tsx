@@ -4,10 +4,8 @@ import { ActionIcon } from "@mantine/core";
 import { useReducedMotion } from "@mantine/hooks";
 import { IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
-import type { ClipSize } from "../clip-draw";
+import { type ClipSize, FRAMES_PER_SECOND } from "../clip-draw";
 import classes from "./Video.module.css";
-
-const FRAMES_PER_SECOND = 8;
 
 interface Frames {
   isPlaying: boolean;
