@@ -93,7 +93,14 @@ test("train writes weights and metrics, sample two clips and their account, abla
   expect(npz.entries.map((e) => [e.name, e.dtype, e.shape])).toEqual([
     ["dense", "F32", [8, 16, 16, 3]],
     ["sparse", "F32", [8, 16, 16, 3]],
+    ["parameters", "U8", [expect.any(Number)]],
   ]);
+  const { data } = await npz.read("parameters");
+  expect(JSON.parse(Buffer.from(data as Uint8Array).toString())).toMatchObject({
+    caption: expect.any(String),
+    config: { frames: 8, height: 16, width: 16 },
+    weights: { id: expect.any(String) },
+  });
   const values = Array.from((await npz.read("sparse")).data as Float32Array);
   expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(1);
 
