@@ -67,6 +67,8 @@ export class Recording {
   readonly dispatches: number;
   /** Different pipelines among them. */
   readonly pipelines: number;
+  /** Bytes that all dispatches of a replay bind: what they move when each reads or writes its tensors once. */
+  readonly bytes: number;
   readonly parts: readonly Encoded[];
   /** Measured over expected time of a whole replay. */
   correction = 1;
@@ -83,6 +85,10 @@ export class Recording {
     const ready = parts.filter((part) => part.kind === "dispatch");
     this.dispatches = ready.length;
     this.pipelines = new Set(ready.map((part) => part.compiled)).size;
+    this.bytes = ready.reduce((sum, { item, variant, count }) => {
+      const bound = item.bindings.reduce((all, { bytes }) => all + bytes, 0);
+      return sum + (bound * count) / variant.groups;
+    }, 0);
     this.expectedMs = ready.reduce((sum, part) => sum + part.ms, 0);
     this.pinned = parts.flatMap(touched);
     pool.pin(this.pinned);

@@ -34,6 +34,8 @@ export interface TrainerOptions {
   half?: HalfParameters;
   /** Scale that mixed precision begins with (2^16), and good steps after which it doubles (1000). */
   lossScaling?: { first?: number; growth?: number };
+  /** Factor on the schedule's learning rate, asked before each step: for who wants to change it on the way. */
+  rateFactor?(): number;
   /**
    * Records the forward pass on tensors that the caller keeps and gives the loss, f32 of one element. It is called
    * twice at most, so what changes from step to step must be in tensors; random ops take `clock`.
@@ -83,13 +85,21 @@ export interface StepOptions {
   signal?: AbortSignal;
 }
 
+/** What one step takes: see `Recording`. */
+export interface StepCost {
+  dispatches: number;
+  pipelines: number;
+  /** Bytes of the tensors that its dispatches bind. */
+  bytes: number;
+}
+
 export interface Trainer {
   readonly state: OptimiserState;
   readonly optimiser: "adamw" | "muon";
   /** Steps asked for so far. */
   readonly steps: number;
-  /** Dispatches and pipelines of one step; null before the second step. */
-  readonly cost: { dispatches: number; pipelines: number } | null;
+  /** Of one step; null before the second step. */
+  readonly cost: StepCost | null;
   /** Records one step behind what is recorded already and submits it; it does not wait for its end. */
   step(options?: StepOptions): Promise<void>;
   /** The steps since the last call, read in one readback. @throws TesseraError `history` when some were overwritten. */
@@ -128,7 +138,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
   let told = 0;
 
   const settings = (): ControlSettings => ({
-    learningRate: learningRate(schedule, steps),
+    learningRate: learningRate(schedule, steps) * (options.rateFactor?.() ?? 1),
     beta1: options.beta1 ?? 0.9,
     beta2: options.beta2 ?? 0.999,
     epsilon: options.epsilon ?? 1e-8,
@@ -178,6 +188,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
       return {
         dispatches: accumulate * batch.dispatches + (last?.dispatches ?? 0),
         pipelines: batch.pipelines + (last?.pipelines ?? 0),
+        bytes: Math.round(accumulate * batch.bytes + (last?.bytes ?? 0)),
       };
     },
     async step({ batch, signal } = {}) {

@@ -15,6 +15,18 @@ export interface VideoMetrics {
   learningRate: number;
   stepsPerSecond: number;
   gflops: number;
+  /** Root of the sum of all squared weights after the last step of the report; null in runs stored without it. */
+  parameterNorm: number | null;
+}
+
+/** What a step of training takes on the device. */
+export interface TrainingCost {
+  dispatches: number;
+  pipelines: number;
+  /** Bytes of the tensors that its dispatches bind: what they move when each reads or writes its tensors once. */
+  bytes: number;
+  /** Most bytes of buffers so far. */
+  peakBytes: number;
 }
 
 /** What is known of weights that the session holds. */
@@ -96,8 +108,7 @@ export interface TrainedVideo {
   resumedAt: number;
   seconds: number;
   stepsPerSecond: number;
-  peakBytes: number;
-  dispatches: number | null;
+  cost: TrainingCost | null;
   device: DeviceInfo;
 }
 
@@ -106,6 +117,8 @@ export interface VideoEvents {
   device: DeviceInfo;
   /** A line for each step since the event before. */
   metrics: VideoMetrics[];
+  /** Known from the second step on. */
+  cost: TrainingCost;
   /** What the averaged weights draw by then: the dense clip of the form's settings. */
   drawn: TrainClip;
   /** Weights as safetensors: at the end, and of the last step when training was stopped. */
@@ -152,6 +165,8 @@ export type VideoService = {
   train(request: { settings: VideoSettings; state: Blob | null }, context: Context): Promise<TrainedVideo>;
   /** Asks the training that runs for its state after the current step: it may be the last that runs. Waits for nothing. */
   saveState(request: Record<string, never>, context: Context): Promise<void>;
+  /** Multiplies the learning rate of the training that runs from its next step on; the state remembers it. */
+  setRate(request: { factor: number }, context: Context): Promise<void>;
   /** What a training state says of itself. @throws TesseraError `checkpoint` for a file that cannot be gone on from. */
   readState(request: { blob: Blob }, context: Context): Promise<{ steps: number; config: VideoConfig }>;
   /** Samples one clip by both samplers from the same noise; emits `step` and `preview` after each step. */

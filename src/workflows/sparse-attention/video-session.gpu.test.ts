@@ -1,16 +1,13 @@
 // The session behind the second part's page, on a real adapter: train, sample, stop, go on, weights in and out. Its numbers
 // are held against the command's and against the clips that it gives.
 import { afterAll, expect, test } from "vitest";
-import { defaults, validate } from "../../base/params";
-import { type Progress, plainContext, type TaskContext } from "../../base/task";
+import { validate } from "../../base/params";
+import { plainContext } from "../../base/task";
 import { openNodeGpu } from "../../cli/node-gpu";
 
-
 import { memoryFolder } from "../../formats/folder";
-
-
 import { openNpz } from "../../formats/npz";
-
+import { openSafetensors } from "../../formats/safetensors";
 
 import { bytesSource } from "../../formats/source";
 import { openGpu } from "../../gpu/gpu";
@@ -18,9 +15,10 @@ import type { CommandHost } from "../define";
 import { commands } from "./engine/commands";
 import { forwardCost } from "./engine/video/cost";
 import { videoSession } from "./engine/video/session";
+import { stateValues } from "./engine/video/weights";
 import { encodeRows } from "./protocol-video-ablate";
-import { type VideoSettings, videoParams } from "./protocol-video-page";
-import type { VideoEvents } from "./protocol-video-session";
+import type { VideoSettings } from "./protocol-video-page";
+import { contextOf, type Event, of, settings } from "./video-session-testing";
 
 const { gpu: source } = await openNodeGpu();
 // Both devices take the same variants: two ways of adding up give two last bits.
@@ -33,48 +31,6 @@ const tuneStore = {
 };
 const session = videoSession(async () => source, { tuneStore });
 afterAll(() => session.close({}, contextOf().context));
-
-const settings: VideoSettings = {
-  ...defaults(videoParams),
-  modelFrames: 8,
-  modelHeight: 16,
-  modelWidth: 16,
-  modelDim: 32,
-  modelLayers: 1,
-  modelHeads: 2,
-  trainSteps: 4,
-  trainBatch: 2,
-  clipSteps: 4,
-  sparseDenseSteps: 1,
-  sparseSearches: "2",
-  sparseSparsity: 0.5,
-};
-
-type Event = { [Name in keyof VideoEvents]: { name: Name; data: VideoEvents[Name] } }[keyof VideoEvents];
-
-function contextOf(onEvent: (event: Event) => void = () => {}): {
-  context: TaskContext<VideoEvents>;
-  events: Event[];
-  told: Progress[];
-  abort: AbortController;
-} {
-  const events: Event[] = [];
-  const told: Progress[] = [];
-  const abort = new AbortController();
-  const context = plainContext({
-    signal: abort.signal,
-    report: (progress) => void told.push(progress),
-    emit(name, data) {
-      const event = { name, data } as Event;
-      events.push(event);
-      onEvent(event);
-    },
-  }) as unknown as TaskContext<VideoEvents>;
-  return { context, events, told, abort };
-}
-
-const of = <Name extends keyof VideoEvents>(events: readonly Event[], name: Name): VideoEvents[Name][] =>
-  events.filter((event) => event.name === name).map((event) => event.data as VideoEvents[Name]);
 
 /** Mean over the frames that differ of 10·log10(4 / mean squared error), written down anew. */
 function meanPsnr(a: Float32Array, b: Float32Array, frames: number): number {
@@ -242,6 +198,45 @@ test("asked for, the state comes after the step that runs, and the training goes
   const [{ bytes }] = of(asking.events, "state");
   const on = await session.train({ settings: long, state: new Blob([bytes]) }, contextOf().context);
   expect(on.weights).toEqual(whole.weights);
+});
+
+test("the learning rate can be changed on the way, a state remembers it, and what a step takes is told", async () => {
+  const long = { ...settings, trainSteps: 6 };
+  const plain = contextOf();
+  await session.train({ settings: long, state: null }, plain.context);
+  const lines = (events: readonly Event[]) => of(events, "metrics").flat();
+  const usual = lines(plain.events).map((m) => m.learningRate);
+  const changed: ReturnType<typeof contextOf> = contextOf((event) => {
+    if (event.name === "metrics" && event.data[0].step === 2)
+      void session.setRate({ factor: 0.5 }, changed.context);
+    if (event.name === "metrics" && event.data[0].step === 3) void session.saveState({}, changed.context);
+  });
+  const trained = await session.train({ settings: long, state: null }, changed.context);
+  const rates = lines(changed.events).map((m) => m.learningRate);
+  expect(rates).toEqual(usual.map((rate, i) => Math.fround((i < 2 ? 1 : 0.5) * rate)));
+  const [{ steps, bytes }] = of(changed.events, "state");
+  expect(steps).toBe(4);
+  const on = contextOf();
+  expect((await session.train({ settings: long, state: new Blob([bytes]) }, on.context)).weights).toEqual(
+    trained.weights,
+  );
+  expect(lines(on.events).map((m) => m.learningRate)).toEqual(rates.slice(4));
+  await expect(session.setRate({ factor: 0 }, on.context)).rejects.toMatchObject({ code: "params" });
+
+  const [cost] = of(changed.events, "cost");
+  expect(trained.cost).toMatchObject({ dispatches: cost.dispatches, bytes: cost.bytes });
+  // A step reads the weights in both sweeps and the update reads and writes them with gradients and moments.
+  const { parameters } = trained.weights;
+  expect(cost.bytes).toBeGreaterThan(9 * 4 * parameters);
+  expect(cost.peakBytes).toBeGreaterThan(4 * 4 * parameters);
+  const norm = lines(changed.events).at(-1)!.parameterNorm!;
+  // The last weights are in the state of the last step.
+  const values = await stateValues(
+    await openSafetensors(bytesSource(of(changed.events, "state").at(-1)!.bytes)),
+  );
+  let squares = 0;
+  for (const { data } of values.values()) for (let i = 0; i < data.length; i++) squares += data[i] ** 2;
+  expect(Math.abs(norm / Math.sqrt(squares) - 1)).toBeLessThan(1e-5);
 });
 
 test("clips drawn on the way leave the training as it is, bit for bit, and are those of the averaged weights", async () => {

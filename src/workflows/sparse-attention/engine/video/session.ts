@@ -30,6 +30,7 @@ export interface Memory {
   rates: Rates;
   /** Of the training that is running. */
   pace: Pace | undefined;
+  rate: { factor: number } | undefined;
 }
 
 /** Makes a session; `source` gives `navigator.gpu` or Dawn. A lost device is replaced at the next command. */
@@ -42,6 +43,7 @@ export function videoSession(
     weights: undefined,
     rates: { train: null, sample: null },
     pace: undefined,
+    rate: undefined,
   };
   const tuneStore = rememberWinners(options.tuneStore);
   const device = async (context: Context): Promise<Gpu> => {
@@ -67,6 +69,14 @@ export function videoSession(
       return { steps, config };
     },
     saveState: async () => memory.pace?.ask(),
+    async setRate({ factor }) {
+      if (!(factor > 0 && Number.isFinite(factor)))
+        throw new TesseraError(
+          "params",
+          `The learning rate is multiplied with a number above 0, got ${factor}.`,
+        );
+      if (memory.rate) memory.rate.factor = factor;
+    },
     async sample({ settings: asked }, context) {
       const settings = validate(videoParams, asked);
       return sampleBoth(memory, heldWeights(memory), await device(context), settings, context);

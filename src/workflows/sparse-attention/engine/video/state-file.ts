@@ -16,14 +16,23 @@ export interface StateNotes {
   losses: readonly number[];
   /** Loss of the first step of all. */
   untrained: number;
+  /** What the learning rate was multiplied with at the end. */
+  rateFactor: number;
 }
 
-export const encodeNotes = ({ config, settings, losses, untrained }: StateNotes): Record<string, string> => ({
+export const encodeNotes = ({
+  config,
+  settings,
+  losses,
+  untrained,
+  rateFactor,
+}: StateNotes): Record<string, string> => ({
   architecture: ARCHITECTURE,
   config: JSON.stringify(config),
   settings: JSON.stringify(settings),
   losses: JSON.stringify(losses),
   untrained: String(untrained),
+  rateFactor: String(rateFactor),
 });
 
 /** Steps and notes of a state. @throws TesseraError `checkpoint` for another kind of file, saying what it is. */
@@ -39,12 +48,15 @@ export function readNotes(file: TensorFile): StateNotes & { steps: number } {
   if (!Array.isArray(losses)) throw refused(file, "its metadata gives no list of losses");
   const untrained = Number(file.metadata.untrained);
   if (!Number.isFinite(untrained)) throw refused(file, "its metadata gives no first loss");
+  const rateFactor = Number(file.metadata.rateFactor ?? 1);
+  if (!(rateFactor > 0)) throw refused(file, `its learning rate is multiplied with ${rateFactor}`);
   return {
     steps,
     config: config as VideoConfig,
     settings: settings as StateNotes["settings"],
     losses,
     untrained,
+    rateFactor,
   };
 }
 

@@ -43,6 +43,8 @@ export async function trainAndKeep(
   let last = state && (await stateIn(state));
   const pace = createPace({ everyMs: STATE_EVERY_MS });
   memory.pace = pace;
+  memory.rate = { factor: 1 };
+  const { rate } = memory;
   let isOwn = false;
   let line: VideoMetrics | undefined;
   const save = async (bytes: Uint8Array<ArrayBuffer>, steps: number): Promise<void> => {
@@ -77,6 +79,7 @@ export async function trainAndKeep(
           config,
           settings: training,
           lean: false,
+          rate,
           every: gpu.adapter.software ? EVERY.software : EVERY.gpu,
           checkpoint: { pace, save, ...(resume && { resume }) },
           ...(settings.previewEvery > 0 && {
@@ -87,6 +90,7 @@ export async function trainAndKeep(
           line = metricsOf(report);
           if (!report.isCompiling) memory.rates.train = report.flops;
           context.emit("metrics", stepRows(report));
+          if (report.cost) context.emit("cost", report.cost);
         });
         const { stepsPerSecond, peakBytes, cost } = account;
         return {
@@ -94,8 +98,7 @@ export async function trainAndKeep(
           resumedAt: startedAt,
           seconds: (performance.now() - started) / 1000,
           stepsPerSecond,
-          peakBytes,
-          dispatches: cost?.dispatches ?? null,
+          cost: cost && { ...cost, peakBytes },
           device: deviceInfo(gpu),
         };
       },
@@ -111,6 +114,7 @@ export async function trainAndKeep(
     throw withKept(error, last?.steps);
   } finally {
     memory.pace = undefined;
+    memory.rate = undefined;
   }
 }
 

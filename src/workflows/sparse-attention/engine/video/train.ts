@@ -16,10 +16,13 @@ import {
   windowsOn,
 } from "../../../../nn/parameters";
 import { createTrainer, type StepMetrics, type Trainer } from "../../../../nn/trainer";
+import { sum } from "../../../../ops/reduce";
+import { square } from "../../../../ops/unary";
 import type { Pace } from "../../../../runs/pace";
 import { scoped, scopedSync } from "../../../../tensor/scope";
 import type { Tensor } from "../../../../tensor/tensor";
 import type { trainParams, VideoConfig } from "../../protocol-video";
+import type { TrainingCost } from "../../protocol-video-session";
 import { trainingCost } from "./cost";
 import { expectFits } from "./fits";
 import { createBatches, flowLoss } from "./flow";
@@ -37,6 +40,8 @@ export interface TrainRequest {
   lean: boolean;
   /** Steps between two reports. */
   every: number;
+  /** Factor on the learning rate: whoever holds it may change it on the way; a state that is gone on from sets it. */
+  rate?: { factor: number };
   /** Draws a clip now and then; training takes the same steps, bit for bit, as without. */
   preview?: {
     /** Steps between two clips; the last step has one in any case. */
@@ -63,6 +68,10 @@ export interface TrainReport {
   flops: number;
   /** Kernels were compiled and tuned in all of these steps: their pace says nothing about the others. */
   isCompiling: boolean;
+  /** Root of the sum of all squared weights. */
+  parameterNorm: number;
+  /** Null before the second step. */
+  cost: TrainingCost | null;
 }
 
 /** The first step of a call compiles and tunes, the second is captured; the later ones replay it. */
@@ -111,7 +120,9 @@ export async function train(
     const half = settings.precision === "mixed" ? halfParameters(weights) : undefined;
     const model = createModel(gpu, config, half ?? weights);
     const batches = createBatches(gpu, model, settings);
+    const rate = request.rate ?? { factor: 1 };
     const trainer = createTrainer({
+      rateFactor: () => rate.factor,
       parameters: weights,
       half,
       optimiser: settings.optimiser,
@@ -132,12 +143,18 @@ export async function train(
       emaDecay: Math.min(settings.emaDecay, Math.max(0, 1 - 10 / settings.steps)),
     });
     const { checkpoint, preview } = request;
+    const parameterNorm = async (): Promise<number> => {
+      const squares = scopedSync(gpu, (keep) => keep(sum(square(weights.flat))));
+      const [value] = await squares.readFloats();
+      squares.free();
+      return Math.sqrt(value);
+    };
     // The trainer keeps an average because it is given a decay.
     const average = windowsOn(weights, trainer.state.average!);
     let before: readonly number[] = [];
     let untrained: number | undefined;
     if (checkpoint?.resume) {
-      ({ losses: before, untrained } = notesFor(checkpoint.resume, config));
+      ({ losses: before, untrained, rateFactor: rate.factor } = notesFor(checkpoint.resume, config));
       await resumeTraining(trainer, checkpoint.resume);
     }
     const resumedAt = trainer.steps;
@@ -145,7 +162,13 @@ export async function train(
     const lastLosses = (): number[] => [...before, ...losses.slice(-TOLD_LOSSES)].slice(-TOLD_LOSSES);
     const save = async (): Promise<void> => {
       const from = performance.now();
-      const notes = encodeNotes({ config, settings, losses: lastLosses(), untrained: untrained ?? 0 });
+      const notes = encodeNotes({
+        config,
+        settings,
+        losses: lastLosses(),
+        untrained: untrained ?? 0,
+        rateFactor: rate.factor,
+      });
       const bytes = await encodeTraining(trainer, notes);
       checkpoint?.pace.handedOut(performance.now() - from);
       await checkpoint?.save(bytes, trainer.steps);
@@ -196,7 +219,15 @@ export async function train(
         secondsLeft: secondsLeft(),
       });
       const flops = perSecond * settings.batch * settings.accumulate * trainingCost(config);
-      await onReport({ steps, stepsPerSecond: perSecond, flops, isCompiling });
+      const { cost } = trainer;
+      await onReport({
+        steps,
+        stepsPerSecond: perSecond,
+        flops,
+        isCompiling,
+        parameterNorm: await parameterNorm(),
+        cost: cost && { ...cost, peakBytes },
+      });
       timeFromHere();
     };
     try {

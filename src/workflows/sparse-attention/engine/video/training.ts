@@ -32,16 +32,17 @@ export const settingsOf = <S extends Record<keyof typeof trainParams, unknown>>(
   >;
 
 /** One line of metrics: the mean loss since the last one, the rest of the last step. */
-export function metricsOf({ steps, stepsPerSecond, flops }: TrainReport): VideoMetrics {
-  const { step, gradientNorm, learningRate } = steps[steps.length - 1];
+export function metricsOf(report: TrainReport): VideoMetrics {
+  const { steps } = report;
   const loss = steps.reduce((sum, s) => sum + s.loss, 0) / steps.length;
-  return { step: step + 1, loss, gradientNorm, learningRate, stepsPerSecond, gflops: flops / 1e9 };
+  return { ...stepRows(report)[steps.length - 1], loss };
 }
 
 /** A line for each step, with the pace of all of them. */
-export function stepRows({ steps, stepsPerSecond, flops }: TrainReport): VideoMetrics[] {
+export function stepRows({ steps, stepsPerSecond, flops, parameterNorm }: TrainReport): VideoMetrics[] {
+  const of = { stepsPerSecond, gflops: flops / 1e9, parameterNorm };
   return steps.map(({ step, loss, gradientNorm, learningRate }) => {
-    return { step: step + 1, loss, gradientNorm, learningRate, stepsPerSecond, gflops: flops / 1e9 };
+    return { step: step + 1, loss, gradientNorm, learningRate, ...of };
   });
 }
 

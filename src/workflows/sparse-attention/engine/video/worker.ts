@@ -6,5 +6,5 @@ import { videoSession } from "./session";
 
 serve<VideoService>(
   videoSession(async () => navigator.gpu, { tuneStore: browserTuneStore() }),
-  { concurrent: ["inspect", "saveState", "readState"] },
+  { concurrent: ["inspect", "saveState", "setRate", "readState"] },
 );

@@ -22,6 +22,7 @@ const row = (step: number, loss: number): VideoMetrics => ({
   learningRate: 1e-3,
   stepsPerSecond: 2,
   gflops: 1,
+  parameterNorm: 3,
 });
 const clip = (step: number): TrainClip => ({
   step,

@@ -44,6 +44,9 @@ export function takeEvent(
       keep((kept) => kept.weights(file));
       break;
     }
+    case "cost":
+      set({ stepCost: event.data });
+      break;
     case "drawn": {
       const clip = event.data;
       set((now) => ({ drawn: withDrawn(now.drawn, clip) }));

@@ -36,7 +36,10 @@ export function videoExports(lab: VideoLab, state: VideoState): ExportItem[] {
       group: "Training",
       disabled: metrics.length > 0 ? undefined : "Train first",
       run() {
-        const names = ["step", "loss", "gradientNorm", "learningRate", "stepsPerSecond", "gflops"] as const;
+        const names = [
+          ...(["step", "loss", "gradientNorm", "parameterNorm"] as const),
+          ...(["learningRate", "stepsPerSecond", "gflops"] as const),
+        ];
         const rows = metrics.map((row) => names.map((name) => row[name]));
         saveBytes("video-metrics.csv", toCsv(names, rows), "text/csv");
       },

@@ -10,6 +10,7 @@ import type {
   SampledVideo,
   TrainClip,
   TrainedVideo,
+  TrainingCost,
   VideoEvents,
   VideoInspection,
   VideoMetrics,
@@ -59,6 +60,10 @@ export interface VideoState {
   /** A state that training can go on from, and the settings that it was trained with. */
   training: { steps: number; file: Blob; settings: VideoSettings } | undefined;
   metrics: readonly VideoMetrics[];
+  /** Of the training that is shown, from its second step on. */
+  stepCost: TrainingCost | undefined;
+  /** What the learning rate of the training that is shown was last multiplied with from here. */
+  rateFactor: number;
   /** Losses of the GPU that the training which is shown has survived, the latest last. */
   recovered: readonly VideoEvents["recovered"][];
   trained: TrainedVideo | undefined;
@@ -126,6 +131,8 @@ export const NO_VIDEO: VideoState = {
   file: undefined,
   training: undefined,
   metrics: [],
+  stepCost: undefined,
+  rateFactor: 1,
   recovered: [],
   trained: undefined,
   drawn: [],

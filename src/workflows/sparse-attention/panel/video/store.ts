@@ -41,6 +41,8 @@ export interface VideoLab {
   /** From the state that is there, to the number of steps of the form. */
   goOn(settings: VideoSettings): Promise<void>;
   sample(settings: VideoSettings): Promise<void>;
+  /** Multiplies the learning rate of a training that runs. */
+  setRate(factor: number): void;
   /** Has a training that runs hand out its state after the current step, and stores it. */
   saveState(): void;
   /** Asks what the grid would cost; the latest of several answers counts. */
@@ -241,6 +243,13 @@ export function createVideoLab(
     state,
     curves: createCurves(keeper, async () => keeping?.id),
     saveState,
+    setRate(factor) {
+      const { job } = get();
+      if (job.kind !== "train" || !isVideoBusy(job)) return;
+      set({ rateFactor: factor });
+      // A worker that dies meanwhile tells so by the training's own call.
+      void client.call("setRate", { factor }).catch(() => {});
+    },
     show: (view) => set({ view }),
     takeShipped: () => takeWeights(shipped, SHIPPED_NAME),
     loadWeights: (file, name) => takeWeights(async () => file, name),

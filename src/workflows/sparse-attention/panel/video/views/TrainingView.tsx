@@ -1,6 +1,7 @@
 // Training as it goes: figures, clips on the way, loss, gradient norm, throughput, and what came of it.
+import { SegmentedControl } from "@mantine/core";
 import { useMemo, useState } from "react";
-import { formatDuration } from "../../../../../base/stats";
+import { formatBytes, formatDuration } from "../../../../../base/stats";
 import { LineChart } from "../../../../../ui/LineChart";
 import { Panel as Card } from "../../../../../ui/Panel";
 import { Stat, StatRow } from "../../../../../ui/Stat";
@@ -10,6 +11,15 @@ import { wholeTick } from "../words";
 import { LossCard } from "./LossCard";
 import type { VideoViewProps } from "./shared";
 import { TrainClips } from "./TrainClips";
+
+const RATES = [
+  { factor: 0.1, label: "× 0.1" },
+  { factor: 0.25, label: "× ¼" },
+  { factor: 0.5, label: "× ½" },
+  { factor: 1, label: "As set" },
+  { factor: 2, label: "× 2" },
+  { factor: 4, label: "× 4" },
+] as const;
 
 export function TrainingView({ lab, state }: VideoViewProps) {
   const { metrics, trained, job, weights, ran } = state;
@@ -37,6 +47,7 @@ export function TrainingView({ lab, state }: VideoViewProps) {
       </>
     );
   const origin = trained?.weights.origin;
+  const cost = state.stepCost ?? trained?.cost;
   return (
     <>
       <Card
@@ -53,6 +64,12 @@ export function TrainingView({ lab, state }: VideoViewProps) {
             hint="Of the averaged weights, on clips that training never draws; measured at the end."
           />
           <Stat label="Gradient norm" value={last.gradientNorm} hint="Before clipping." />
+          <Stat
+            label="Weight norm"
+            value={last.parameterNorm ?? null}
+            hint="Root of the sum of all squared weights."
+          />
+          <Stat label="Learning rate" value={last.learningRate} hint="Of the last step." />
           <Stat label="Throughput" value={last.stepsPerSecond} unit="steps/s" />
           <Stat
             label="Rate"
@@ -62,6 +79,20 @@ export function TrainingView({ lab, state }: VideoViewProps) {
           />
         </StatRow>
       </Card>
+      {job.kind === "train" && isVideoBusy(job) && (
+        <Card
+          title="Learning rate"
+          help="Multiplies what the schedule gives, from the next step on. A state that is stored remembers it; the same settings alone do not repeat such a training."
+        >
+          <SegmentedControl
+            size="xs"
+            aria-label="Factor on the learning rate"
+            data={RATES.map(({ factor, label }) => ({ value: String(factor), label }))}
+            value={String(state.rateFactor)}
+            onChange={(value) => lab.setRate(Number(value))}
+          />
+        </Card>
+      )}
       <TrainClips state={state} />
       <LossCard lab={lab} state={state} isLog={isLog} setLog={setLog} />
       <Card title="Gradient norm">
@@ -78,11 +109,20 @@ export function TrainingView({ lab, state }: VideoViewProps) {
       <Card
         title="Throughput"
         help="The first points hold compiling and tuning of kernels."
-        note={
-          trained &&
-          `${trained.dispatches ?? "–"} dispatches a step; ${formatDuration(trained.seconds)} in all`
-        }
+        note={trained && `${formatDuration(trained.seconds)} in all`}
       >
+        {cost && (
+          <StatRow>
+            <Stat label="Dispatches a step" value={cost.dispatches} />
+            <Stat label="Kernels" value={cost.pipelines} hint="Different pipelines of a step." />
+            <Stat
+              label="Moved a step"
+              value={formatBytes(cost.bytes)}
+              hint="Bytes of the tensors that its dispatches bind: each read or written once."
+            />
+            <Stat label="Peak memory" value={formatBytes(cost.peakBytes)} hint="Of buffers on the device." />
+          </StatRow>
+        )}
         <LineChart
           title="Throughput"
           xLabel="steps"
