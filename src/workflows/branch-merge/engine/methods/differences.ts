@@ -6,29 +6,21 @@ import { BLOCK, baseOf, rowLength } from "./tensors";
 /** Part of one model's difference. */
 export interface Difference {
   values: Float64Array;
-  /** The bits of the values rounded to float32: what magnitudes are compared by. */
-  words: Uint32Array;
-  rounded: Float32Array;
+  /** Their magnitudes rounded to float32, and the bits of those: keys that rise with the magnitude. */
+  sizes: Float32Array;
+  keys: Uint32Array;
   /** Flat index of the first element; how many there are. */
   at: number;
   length: number;
 }
-
-export const MAGNITUDE = 0x7fffffff;
 
 /** Elements of a part: a row each, or as many as suit the cache. */
 export const partSize = (job: TensorJob, byRow: boolean): number => (byRow ? rowLength(job) : BLOCK);
 
 /** Room for the parts of one model. */
 export function makeDifference(size: number): Difference {
-  const rounded = new Float32Array(size);
-  return {
-    values: new Float64Array(size),
-    rounded,
-    words: new Uint32Array(rounded.buffer),
-    at: 0,
-    length: 0,
-  };
+  const sizes = new Float32Array(size);
+  return { values: new Float64Array(size), sizes, keys: new Uint32Array(sizes.buffer), at: 0, length: 0 };
 }
 
 /** Fills a part with the difference of elements [from, to) of a chunk. */
@@ -40,7 +32,7 @@ export function subtract(
   from: number,
   to: number,
 ): void {
-  const { values, rounded } = part;
+  const { values, sizes } = part;
   const x = chunk.models[model];
   const y = chunk.models[base];
   part.at = chunk.at + from;
@@ -48,7 +40,7 @@ export function subtract(
   for (let i = from; i < to; i++) {
     const step = x[i] - y[i];
     values[i - from] = step;
-    rounded[i - from] = step;
+    sizes[i - from] = Math.abs(step);
   }
 }
 
@@ -65,8 +57,8 @@ export async function eachDifference(
   for await (const chunk of job.chunks({ rows: byRow })) {
     const { length } = chunk.models[base];
     for (let from = 0; from < length; from += size)
-      for (const [k, model] of models.entries()) {
-        subtract(part, chunk, model, base, from, Math.min(length, from + size));
+      for (let k = 0; k < models.length; k++) {
+        subtract(part, chunk, models[k], base, from, Math.min(length, from + size));
         visit(k, part);
       }
   }

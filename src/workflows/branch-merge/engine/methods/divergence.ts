@@ -4,62 +4,93 @@
 /** KL of elements [from, to) of two arrays. */
 export type RowDivergence = (a: Float32Array, b: Float32Array, from: number, to: number) => number;
 
+/** exp(a) of the row at hand, their sum, and their sum times a − b. */
 let weights = new Float64Array(0);
+let sum = 0;
+let moment = 0;
 
 /**
  * With d = a − b, p = softmax(a), μ = Σ p d and x = d − μ: KL = log1p(Σ p (e^−x − 1 + x)). All terms are positive and
  * of second order, so that rows that differ by 1e-8 keep their digits; float32 as usually written loses all of them.
  */
 export const stableDivergence: RowDivergence = (a, b, from, to) => {
-  const length = to - from;
-  if (weights.length < length) weights = new Float64Array(length);
-  let largest = Number.NEGATIVE_INFINITY;
-  for (let i = from; i < to; i++) if (a[i] > largest) largest = a[i];
-  let sum = 0;
-  let mean = 0;
-  for (let i = 0; i < length; i++) {
-    const weight = Math.exp(a[from + i] - largest);
-    weights[i] = weight;
-    sum += weight;
-    mean += weight * (a[from + i] - b[from + i]);
-  }
-  mean /= sum;
+  if (weights.length < to - from) weights = new Float64Array(to - from);
+  weigh(a, b, from, to, 0);
+  // Weights of models lie near 0; rows whose exponentials leave float64 are taken relative to their largest entry.
+  if (!(sum > 1e-200 && sum < 1e200)) weigh(a, b, from, to, largest(a, from, to));
+  const mean = moment / sum;
+  const e = weights;
   let excess = 0;
-  for (let i = 0; i < length; i++) {
-    const x = a[from + i] - b[from + i] - mean;
-    // The series leaves out x⁷ / 5040: below 1e-9 of the result.
+  for (let i = from; i < to; i++) {
+    const x = a[i] - b[i] - mean;
+    const square = x * x;
+    // Without x⁷ / 5040: below 1e-11 of the result.
     const second =
       Math.abs(x) < 0.02
-        ? x * x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x / 720))))
+        ? square * (1 / 2 - x * (1 / 6) + square * (1 / 24 - x * (1 / 120) + square * (1 / 720)))
         : Math.expm1(-x) + x;
-    excess += weights[i] * second;
+    excess += e[i - from] * second;
   }
   return Math.log1p(excess / sum);
 };
+
+function weigh(a: Float32Array, b: Float32Array, from: number, to: number, shift: number): void {
+  const e = weights;
+  let all = 0;
+  let product = 0;
+  for (let i = from; i < to; i++) {
+    const x = a[i] - shift;
+    let weight: number;
+    if (Math.abs(x) < 0.25) {
+      // Taylor's series to x⁹, 3e-13 off at most, in an order that a processor can overlap: half the time of Math.exp.
+      const x2 = x * x;
+      const x4 = x2 * x2;
+      const high =
+        1 / 24 + x * (1 / 120) + x2 * (1 / 720 + x * (1 / 5040)) + x4 * (1 / 40320 + x * (1 / 362880));
+      weight = 1 + x + x2 * (1 / 2 + x * (1 / 6)) + x4 * high;
+    } else weight = Math.exp(x);
+    e[i - from] = weight;
+    all += weight;
+    product += weight * (a[i] - b[i]);
+  }
+  sum = all;
+  moment = product;
+}
+
+function largest(values: Float32Array, from: number, to: number): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = from; i < to; i++) if (values[i] > most) most = values[i];
+  return most;
+}
 
 /** Added to both probabilities by mergekit. */
 const EPSILON = Math.fround(1e-8);
 
 /** mergekit's steps with float32 rounding after each, up to the order of its sums: noise where rows differ little. */
 export const mergekitDivergence: RowDivergence = (a, b, from, to) => {
-  const [largestA, sumA] = exponentials(a, from, to);
-  const [largestB, sumB] = exponentials(b, from, to);
-  let sum = 0;
-  for (let i = from; i < to; i++) {
-    const p = Math.fround(Math.fround(exponential(a[i], largestA) / sumA) + EPSILON);
-    const q = Math.fround(Math.fround(exponential(b[i], largestB) / sumB) + EPSILON);
-    sum += Math.fround(p * Math.fround(Math.log(Math.fround(p / q))));
+  const length = to - from;
+  if (weights.length < 2 * length) weights = new Float64Array(2 * length);
+  const sumA = exponentials(a, from, to, 0);
+  const sumB = exponentials(b, from, to, length);
+  const e = weights;
+  let total = 0;
+  for (let i = 0; i < length; i++) {
+    const p = Math.fround(Math.fround(e[i] / sumA) + EPSILON);
+    const q = Math.fround(Math.fround(e[length + i] / sumB) + EPSILON);
+    total += Math.fround(p * Math.fround(Math.log(Math.fround(p / q))));
   }
-  return Math.fround(sum);
+  return Math.fround(total);
 };
 
-const exponential = (value: number, largest: number): number =>
-  Math.fround(Math.exp(Math.fround(value - largest)));
-
-function exponentials(values: Float32Array, from: number, to: number): [largest: number, sum: number] {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (let i = from; i < to; i++) if (values[i] > largest) largest = values[i];
-  let sum = 0;
-  for (let i = from; i < to; i++) sum += exponential(values[i], largest);
-  return [largest, Math.fround(sum)];
+/** Writes them to `weights` from `at`; gives their sum. */
+function exponentials(values: Float32Array, from: number, to: number, at: number): number {
+  const most = largest(values, from, to);
+  const e = weights;
+  let total = 0;
+  for (let i = from; i < to; i++) {
+    const value = Math.fround(Math.exp(Math.fround(values[i] - most)));
+    e[at + i - from] = value;
+    total += value;
+  }
+  return Math.fround(total);
 }

@@ -1,36 +1,58 @@
 // Ranks of magnitudes within a row, by a radix sort that keeps equal ones in their order. Rooms are used again.
-import { MAGNITUDE } from "./differences";
+
+const DIGIT = 11;
 
 export class RowRanks {
-  private order = new Uint32Array(0);
-  private next = new Uint32Array(0);
+  private length = 0;
+  private keys = [new Uint32Array(0), new Uint32Array(0)];
+  private order = [new Uint32Array(0), new Uint32Array(0)];
   private ranks = new Uint32Array(0);
-  private readonly starts = new Uint32Array(257);
+  /** Where the next element of each digit goes. */
+  private readonly next = new Uint32Array(1 << DIGIT);
 
-  /** The rank, 0 the smallest, of each of the first `length` float32 words by magnitude; valid until the next call. */
-  of(words: Uint32Array, length: number): Uint32Array {
-    if (this.order.length < length) {
-      this.order = new Uint32Array(length);
-      this.next = new Uint32Array(length);
+  /** The rank, 0 the smallest, of each of the first `length` keys below 2^31; valid until the next call. */
+  of(keys: Uint32Array, length: number): Uint32Array {
+    if (this.length < length) {
+      this.length = length;
+      this.keys = [new Uint32Array(length), new Uint32Array(length)];
+      this.order = [new Uint32Array(length), new Uint32Array(length)];
       this.ranks = new Uint32Array(length);
     }
-    for (let i = 0; i < length; i++) this.order[i] = i;
-    for (let shift = 0; shift < 32; shift += 8) this.sortBy(words, shift, length);
-    const { order, ranks } = this;
-    for (let i = 0; i < length; i++) ranks[order[i]] = i;
-    return ranks;
+    const [order] = this.order;
+    for (let i = 0; i < length; i++) order[i] = i;
+    this.keys[0].set(keys.length === length ? keys : keys.subarray(0, length));
+    for (let shift = 0; shift < 31; shift += DIGIT) this.sortBy(shift, length);
+    return this.invert(length);
   }
 
-  private sortBy(words: Uint32Array, shift: number, length: number): void {
-    const { order, next, starts } = this;
-    starts.fill(0);
-    for (let i = 0; i < length; i++) starts[(((words[i] & MAGNITUDE) >>> shift) & 255) + 1]++;
-    for (let digit = 1; digit < 256; digit++) starts[digit] += starts[digit - 1];
-    for (let i = 0; i < length; i++) {
-      const element = order[i];
-      next[starts[((words[element] & MAGNITUDE) >>> shift) & 255]++] = element;
+  /** One digit, from the first room into the second, which then becomes the first. */
+  private sortBy(shift: number, length: number): void {
+    const [keys, toKeys] = this.keys;
+    const [order, toOrder] = this.order;
+    const { next } = this;
+    const mask = next.length - 1;
+    next.fill(0);
+    for (let i = 0; i < length; i++) next[(keys[i] >>> shift) & mask]++;
+    let start = 0;
+    for (let digit = 0; digit <= mask; digit++) {
+      const count = next[digit];
+      next[digit] = start;
+      start += count;
     }
-    this.order = next;
-    this.next = order;
+    for (let i = 0; i < length; i++) {
+      const key = keys[i];
+      const to = next[(key >>> shift) & mask]++;
+      toKeys[to] = key;
+      toOrder[to] = order[i];
+    }
+    this.keys.reverse();
+    this.order.reverse();
+  }
+
+  private invert(length: number): Uint32Array {
+    const [order] = this.order;
+    const { ranks } = this;
+    for (let i = 0; i < length; i++) ranks[order[i]] = i;
+    return ranks;
   }
 }

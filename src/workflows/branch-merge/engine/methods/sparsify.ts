@@ -2,12 +2,12 @@
 // at random by rank. One record for each rule; the merging itself is in task-vectors.ts.
 import { TesseraError } from "../../../../base/errors";
 import type { MethodParameter } from "../recipe/settings";
-import { type Difference, eachDifference, MAGNITUDE } from "./differences";
+import { type Difference, eachDifference } from "./differences";
 import { MaskWords } from "./mask-words";
 import type { TensorJob } from "./method";
 import { RowRanks } from "./row-ranks";
 import { selectRanks } from "./select";
-import { BLOCK, elementCount, number } from "./tensors";
+import { elementCount, number } from "./tensors";
 
 /** Writes factor · what is kept of the part, 0 elsewhere. To be called with every part once, in order. */
 export type Keep = (part: Difference, factor: number, into: Float64Array) => void;
@@ -22,7 +22,7 @@ export interface Sparsifier {
   prepare(job: TensorJob, models: readonly number[]): Promise<(() => Keep)[]>;
 }
 
-const density: MethodParameter = {
+export const density: MethodParameter = {
   kind: "number",
   default: 1,
   scope: "task",
@@ -33,14 +33,6 @@ const keepAll: Keep = ({ values, length }, factor, into) => {
   for (let i = 0; i < length; i++) into[i] = factor * values[i];
 };
 const keepNone: Keep = (part, _, into) => void into.fill(0, 0, part.length);
-
-/** Plain task arithmetic; it takes a density, as in mergekit, and does nothing with it. */
-export const everything: Sparsifier = {
-  parameters: { density },
-  byRow: false,
-  random: false,
-  prepare: async (_, models) => models.map(() => () => keepAll),
-};
 
 /** TIES: the largest magnitudes. */
 export const byMagnitude: Sparsifier = {
@@ -102,18 +94,13 @@ async function keepRanks(
             const [from, to] = places[open[group]];
             return [count - 1 - from, count - to];
           },
-          (visit) => {
-            const keys = new Uint32Array(BLOCK);
-            return eachDifference(
+          (visit) =>
+            eachDifference(
               job,
               open.map((k) => models[k]),
               false,
-              (group, { words, length }) => {
-                for (let i = 0; i < length; i++) keys[i] = words[i] & MAGNITUDE;
-                visit(group, keys, length);
-              },
-            );
-          },
+              (group, { keys, length }) => visit(group, keys, length),
+            ),
         );
   return models.map((_, k) => {
     const [from, to] = places[k];
@@ -125,18 +112,20 @@ async function keepRanks(
   });
 }
 
-/** Of entries that equal `upper` the first `skip` are left out, of those that equal `lower` the first `take` kept. */
+/**
+ * Of entries that equal `upper` the first `skip` are left out, of those that equal `lower` the first `take` kept. Which
+ * entries are kept looks random to a processor: differences of signs decide, not branches.
+ */
 function keepBetween(upper: number, skip: number, lower: number, take: number): Keep {
   let metUpper = 0;
   let metLower = 0;
-  return ({ values, words, length }, factor, into) => {
+  return ({ values, keys, length }, factor, into) => {
     for (let i = 0; i < length; i++) {
-      const key = words[i] & MAGNITUDE;
-      let kept = key > lower && key < upper;
-      if (key === lower || key === upper) {
-        kept = (key !== upper || metUpper++ >= skip) && (key !== lower || metLower++ < take);
-      }
-      into[i] = kept ? factor * values[i] : 0;
+      const key = keys[i];
+      let kept = ((lower - key) & (key - upper)) >>> 31;
+      if (key === lower || key === upper)
+        kept = (key !== upper || metUpper++ >= skip) && (key !== lower || metLower++ < take) ? 1 : 0;
+      into[i] = kept * factor * values[i];
     }
   };
 }
@@ -156,7 +145,9 @@ export const atRandom: Sparsifier = {
       const mask = new MaskWords(job, k);
       return () => (part, factor, into) => {
         const words = mask.at(part.at, part.length);
-        for (let i = 0; i < part.length; i++) into[i] = words[i] < limit ? factor * grow * part.values[i] : 0;
+        const { values, length } = part;
+        const scale = factor * grow;
+        for (let i = 0; i < length; i++) into[i] = +(words[i] < limit) * scale * values[i];
       };
     }),
 };
@@ -185,7 +176,7 @@ export const byRowRank: Sparsifier = {
       const order = new RowRanks();
       return () => (part, factor, into) => {
         const words = mask.at(part.at, part.length);
-        const ranks = order.of(part.words, part.length);
+        const ranks = order.of(part.keys, part.length);
         const step = part.length > 1 ? (2 * spread) / (part.length - 1) : 0;
         // A row of one has no rank to go by.
         const least = part.length > 1 ? chance - spread : chance;

@@ -1,14 +1,18 @@
 // The records of task arithmetic and its kin: TIES, DARE, DELLA, Breadcrumbs. How they merge is in task-vectors.ts.
 import type { MethodParameter } from "../recipe/settings";
 import type { MergeMethod } from "./method";
-import { atRandom, betweenMagnitudes, byMagnitude, byRowRank, everything } from "./sparsify";
-import { mergeTaskVectors, type TaskVectorKind } from "./task-vectors";
+import { atRandom, betweenMagnitudes, byMagnitude, byRowRank, density, type Sparsifier } from "./sparsify";
+import { mergeDifferences, mergeTaskVectors } from "./task-vectors";
 
-interface Kind extends TaskVectorKind {
+interface Kind {
   id: string;
   title: string;
   formula: string;
   source: string;
+  /** None: every entry is kept. */
+  sparsifier?: Sparsifier;
+  /** Entries whose sign loses the vote are left out. */
+  vote: boolean;
   normalize: boolean;
   rescale: boolean;
 }
@@ -24,7 +28,6 @@ const KINDS: readonly Kind[] = [
     title: "Task arithmetic",
     formula: "θ0 + λ Σ w δ",
     source: "Ilharco et al., Editing models with task arithmetic, arXiv:2212.04089",
-    sparsifier: everything,
     vote: false,
     normalize: false,
     rescale: false,
@@ -109,7 +112,8 @@ export const taskArithmeticMethods: readonly MergeMethod[] = KINDS.map((kind) =>
   parameters: parametersOf(kind),
   base: "required",
   models: [1, Number.POSITIVE_INFINITY],
-  merge: (job) => mergeTaskVectors(job, kind),
+  merge: (job) =>
+    kind.sparsifier ? mergeTaskVectors(job, kind.sparsifier, kind.vote) : mergeDifferences(job),
 }));
 
 function parametersOf({ sparsifier, normalize, rescale }: Kind): Record<string, MethodParameter> {
@@ -121,7 +125,8 @@ function parametersOf({ sparsifier, normalize, rescale }: Kind): Record<string, 
   });
   return {
     weight: { kind: "number", scope: "task", help: "Factor of this model's difference" },
-    ...sparsifier.parameters,
+    // task_arithmetic takes a density too, for mergekit's sake, and does nothing with it.
+    ...(sparsifier?.parameters ?? { density }),
     lambda: shared(1, "Factor of the summed differences"),
     normalize: shared(normalize, "Divide by the sum of the weights that take part"),
     rescale: shared(rescale, "Make up for what was dropped"),

@@ -3,23 +3,18 @@
 import { eachDifference, makeDifference, partSize, subtract } from "./differences";
 import type { TensorJob } from "./method";
 import type { Keep, Sparsifier } from "./sparsify";
-import { baseOf, flag, number, tasksOf, weightsOf } from "./tensors";
-
-export interface TaskVectorKind {
-  sparsifier: Sparsifier;
-  /** Entries whose sign loses the vote are left out. */
-  vote: boolean;
-}
+import { BLOCK, baseOf, elementwise, flag, number, tasksOf, weightsOf } from "./tensors";
 
 /** mergekit leaves a difference as it is when one of the two sums is smaller. */
 const LEAST_SUM = 1e-7;
 
-/** The change of each entry of a part, from what each model keeps times its weight. */
-type Total = (kept: readonly Float64Array[], length: number) => Float64Array;
+/** The change of each entry of a part of some length, from what each model keeps of it times its weight. */
+type Total = (length: number) => Float64Array;
 
 export async function* mergeTaskVectors(
   job: TensorJob,
-  { sparsifier, vote }: TaskVectorKind,
+  sparsifier: Sparsifier,
+  vote: boolean,
 ): AsyncGenerator<Float32Array> {
   const models = tasksOf(job);
   const base = baseOf(job);
@@ -30,7 +25,7 @@ export async function* mergeTaskVectors(
   const size = partSize(job, sparsifier.byRow);
   const part = makeDifference(size);
   const kept = models.map(() => new Float64Array(size));
-  const total = vote ? votedTotal(job, weights, size) : plainTotal(job, weights, size);
+  const total = vote ? votedTotal(job, weights, kept) : plainTotal(job, weights, kept);
   for await (const chunk of job.chunks({ rows: sparsifier.byRow })) {
     const start = chunk.models[base];
     const out = new Float32Array(start.length);
@@ -40,11 +35,42 @@ export async function* mergeTaskVectors(
         subtract(part, chunk, models[k], base, from, to);
         keep[k](part, scales[k] * weights[k], kept[k]);
       }
-      const step = total(kept, to - from);
-      // Adding 0 would turn −0 into 0.
-      for (let i = from; i < to; i++) out[i] = step[i - from] === 0 ? start[i] : start[i] + step[i - from];
+      addSteps(start, total(to - from), out, from, to);
     }
     yield out;
+  }
+}
+
+/** Task arithmetic itself: every entry of every difference. */
+export function mergeDifferences(job: TensorJob): AsyncGenerator<Float32Array> {
+  const tasks = tasksOf(job);
+  const base = baseOf(job);
+  const weights = weightsOf(job, tasks);
+  const factor = factorOf(job, weights);
+  const sums = new Float64Array(BLOCK);
+  return elementwise(job, (models, out, from, to) => {
+    const start = models[base];
+    sums.fill(0, 0, to - from);
+    for (let k = 0; k < tasks.length; k++) {
+      const model = models[tasks[k]];
+      const weight = factor * weights[k];
+      for (let i = from; i < to; i++) sums[i - from] += weight * (model[i] - start[i]);
+    }
+    addSteps(start, sums, out, from, to);
+  });
+}
+
+/** Adding 0 would turn −0 into 0. */
+function addSteps(
+  start: Float32Array,
+  steps: Float64Array,
+  out: Float32Array,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const step = steps[i - from];
+    out[i] = step === 0 ? start[i] : start[i] + step;
   }
 }
 
@@ -74,13 +100,18 @@ async function scalesOf(
   return models.map((_, k) => (before[k] < least || after[k] < least ? 1 : before[k] / after[k]));
 }
 
-/** λ Σ w δ, divided by Σ w where wanted and where it is not 0. */
-function plainTotal(job: TensorJob, weights: readonly number[], size: number): Total {
+/** λ, divided by Σ w where wanted and where that is not 0. */
+function factorOf(job: TensorJob, weights: readonly number[]): number {
   const sum = weights.reduce((all, weight) => all + weight, 0);
   const divisor = flag(job.shared, "normalize") && Math.abs(sum) >= 1e-8 ? sum : 1;
-  const factor = number(job.shared, "lambda") / divisor;
-  const total = new Float64Array(size);
-  return (kept, length) => {
+  return number(job.shared, "lambda") / divisor;
+}
+
+/** λ Σ w δ / Σ w. */
+function plainTotal(job: TensorJob, weights: readonly number[], kept: readonly Float64Array[]): Total {
+  const factor = factorOf(job, weights);
+  const total = new Float64Array(kept[0].length);
+  return (length) => {
     total.fill(0, 0, length);
     for (const part of kept) for (let i = 0; i < length; i++) total[i] += factor * part[i];
     return total;
@@ -91,28 +122,31 @@ function plainTotal(job: TensorJob, weights: readonly number[], size: number): T
  * The same over entries whose sign is that of their sum, 0 counting as positive; the divisor is the weight of those.
  * deviates from mergekit in exact mode: a negative weight counts with its size, where mergekit lets it cancel others
  * and turn the sign of its own difference.
+ *
+ * Signs are random to a processor, so that branches on them cost more than all else. They are compared as the upper
+ * halves of the numbers: `~(x ^ y)` has its sign bit set where those agree, `−(x without sign)` where x is not 0.
  */
-function votedTotal(job: TensorJob, weights: readonly number[], size: number): Total {
+function votedTotal(job: TensorJob, weights: readonly number[], kept: readonly Float64Array[]): Total {
   const lambda = number(job.shared, "lambda");
   const normalize = flag(job.shared, "normalize");
   const shares = weights.map((weight) => (job.mode === "exact" ? Math.abs(weight) : weight));
-  const votes = new Float64Array(size);
-  const total = new Float64Array(size);
-  const divisor = new Float64Array(size);
-  return (kept, length) => {
+  const [votes, total, divisor] = [0, 1, 2].map(() => new Float64Array(kept[0].length));
+  const voteWords = new Int32Array(votes.buffer);
+  const keptWords = kept.map(({ buffer }) => new Int32Array(buffer));
+  return (length) => {
     votes.fill(0, 0, length);
     total.fill(0, 0, length);
     divisor.fill(0, 0, length);
     for (const part of kept) for (let i = 0; i < length; i++) votes[i] += part[i];
     for (let k = 0; k < kept.length; k++) {
       const part = kept[k];
+      const words = keptWords[k];
       const share = shares[k];
       for (let i = 0; i < length; i++) {
-        const value = part[i];
-        if (votes[i] >= 0 ? value > 0 : value < 0) {
-          total[i] += value;
-          divisor[i] += share;
-        }
+        const word = words[2 * i + 1];
+        const agrees = (~(word ^ voteWords[2 * i + 1]) & -(word & 0x7fffffff)) >>> 31;
+        total[i] += agrees * part[i];
+        divisor[i] += agrees * share;
       }
     }
     if (normalize) for (let i = 0; i < length; i++) total[i] = (lambda * total[i]) / (divisor[i] || 1);
