@@ -42,6 +42,20 @@ describe.each<Mode>(["exact", "mergekit"])("any chunks, %s mode", (mode) => {
   });
 });
 
+describe.each([
+  { shape: [], count: 1 },
+  { shape: [1], count: 1 },
+  { shape: [3, 1], count: 3 },
+  { shape: [0], count: 0 },
+  { shape: [2, 3, 5], count: 30 },
+])("a tensor of shape $shape", ({ shape, count }) => {
+  test.each(SAMPLES.map((sample) => [sample.title, sample] as const))("%s", async (_, sample) => {
+    const models = sample.models.map((model) => model.slice(0, count));
+    const got = await mergeSketch({ ...sample, models, shape, chunk: 2 });
+    expect(got.every(Number.isFinite)).toBe(true);
+  });
+});
+
 describe("properties", () => {
   const [base, one] = sampleModels(1);
   const both = { models: [base, one], base: 0, shape: [12, 37] };

@@ -33,6 +33,7 @@ const parameters: Readonly<Record<string, MethodParameter>> = {
   },
 };
 
+/** deviates: scores by rows, as the released code does; with per_row off, as the paper has it. */
 export const arceeFusion: MergeMethod = {
   id: "arcee_fusion",
   title: "Arcee Fusion",

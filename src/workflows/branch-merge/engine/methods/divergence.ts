@@ -39,22 +39,35 @@ function weigh(a: Float32Array, b: Float32Array, from: number, to: number, shift
   let all = 0;
   let product = 0;
   for (let i = from; i < to; i++) {
-    const x = a[i] - shift;
-    let weight: number;
-    if (Math.abs(x) < 0.25) {
-      // Taylor's series to x⁹, 3e-13 off at most, in an order that a processor can overlap: half the time of Math.exp.
-      const x2 = x * x;
-      const x4 = x2 * x2;
-      const high =
-        1 / 24 + x * (1 / 120) + x2 * (1 / 720 + x * (1 / 5040)) + x4 * (1 / 40320 + x * (1 / 362880));
-      weight = 1 + x + x2 * (1 / 2 + x * (1 / 6)) + x4 * high;
-    } else weight = Math.exp(x);
+    const weight = exp(a[i] - shift);
     e[i - from] = weight;
     all += weight;
     product += weight * (a[i] - b[i]);
   }
   sum = all;
   moment = product;
+}
+
+/**
+ * Taylor's series to x⁹ near 0, where it is off by 3e-13 at most, in an order that a processor can overlap: half the time
+ * of Math.exp.
+ */
+function exp(x: number): number {
+  if (!(Math.abs(x) < 0.25)) return Math.exp(x);
+  const x2 = x * x;
+  const x4 = x2 * x2;
+  const high = 1 / 24 + x * (1 / 120) + x2 * (1 / 720 + x * (1 / 5040)) + x4 * (1 / 40320 + x * (1 / 362880));
+  return 1 + x + x2 * (1 / 2 + x * (1 / 6)) + x4 * high;
+}
+
+/** The same for the logarithm of 1 + x: to x⁸, off by 6e-14 of itself at most below 0.02. */
+function log1p(x: number): number {
+  if (!(Math.abs(x) < 0.02)) return Math.log(1 + x);
+  const x2 = x * x;
+  const x4 = x2 * x2;
+  return (
+    x + x2 * (x * (1 / 3) - 1 / 2) + x4 * (x * (1 / 5) - 1 / 4 + x2 * (x * (1 / 7) - 1 / 6) - x4 * (1 / 8))
+  );
 }
 
 function largest(values: Float32Array, from: number, to: number): number {
@@ -77,7 +90,7 @@ export const mergekitDivergence: RowDivergence = (a, b, from, to) => {
   for (let i = 0; i < length; i++) {
     const p = Math.fround(Math.fround(e[i] / sumA) + EPSILON);
     const q = Math.fround(Math.fround(e[length + i] / sumB) + EPSILON);
-    total += Math.fround(p * Math.fround(Math.log(Math.fround(p / q))));
+    total += Math.fround(p * Math.fround(log1p(Math.fround(p / q) - 1)));
   }
   return Math.fround(total);
 };
@@ -88,7 +101,7 @@ function exponentials(values: Float32Array, from: number, to: number, at: number
   const e = weights;
   let total = 0;
   for (let i = from; i < to; i++) {
-    const value = Math.fround(Math.exp(Math.fround(values[i] - most)));
+    const value = Math.fround(exp(Math.fround(values[i] - most)));
     e[at + i - from] = value;
     total += value;
   }

@@ -62,12 +62,12 @@ export class FusionScores {
     const { words, turned, hasSigns } = this;
     const { changedOnly } = this.reading;
     if (!changedOnly && !hasSigns) return [words, length];
+    // Bits of negative numbers are turned over, those of positive ones put above them.
+    for (let i = 0; i < length; i++)
+      turned[i] = hasSigns ? words[i] ^ ((words[i] >> 31) | 0x80000000) : words[i];
+    if (!changedOnly) return [turned, length];
     let used = 0;
-    for (let i = 0; i < length; i++) {
-      if (changedOnly && words[i] << 1 === 0) continue;
-      // Bits of negative numbers are turned over, those of positive ones put above them.
-      turned[used++] = hasSigns ? words[i] ^ ((words[i] >> 31) | 0x80000000) : words[i];
-    }
+    for (let i = 0; i < length; i++) if (words[i] << 1 !== 0) turned[used++] = turned[i];
     return [turned, used];
   }
 

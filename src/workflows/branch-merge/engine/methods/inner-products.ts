@@ -139,6 +139,10 @@ function addProducts(
   products: Float64Array,
 ): void {
   const size = vectors.length;
+  if (size === 2 && origin === undefined) {
+    addPair(models[vectors[0]], models[vectors[1]], from, to, products);
+    return;
+  }
   while (scratch.length < size) scratch.push(new Float64Array(BLOCK));
   for (let start = from; start < to; start += BLOCK) {
     const length = Math.min(BLOCK, to - start);
@@ -155,6 +159,21 @@ function addProducts(
       for (let b = a; b < size; b++)
         products[a * size + b] = addProduct(scratch[a], scratch[b], length, products[a * size + b]);
   }
+}
+
+/** All three of two models in one loop, for slerp. */
+function addPair(x: Float32Array, y: Float32Array, from: number, to: number, products: Float64Array): void {
+  let [xx, xy, , yy] = products;
+  for (let i = from; i < to; i++) {
+    const a = x[i];
+    const b = y[i];
+    xx += a * a;
+    xy += a * b;
+    yy += b * b;
+  }
+  products[0] = xx;
+  products[1] = xy;
+  products[3] = yy;
 }
 
 function addProduct(a: Float64Array, b: Float64Array, length: number, start: number): number {

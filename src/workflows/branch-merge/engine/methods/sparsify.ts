@@ -40,7 +40,10 @@ export const byMagnitude: Sparsifier = {
   byRow: false,
   random: false,
   prepare: (job, models) =>
-    keepRanks(job, models, (share, count) => [0, share > 0 ? Math.max(1, howMany(job, share, count)) : 0]),
+    keepRanks(job, models, (share, count) => [
+      0,
+      share > 0 ? Math.min(count, Math.max(1, howMany(job, share, count))) : 0,
+    ]),
 };
 
 /** Breadcrumbs: neither the largest magnitudes nor the smallest. */

@@ -32,6 +32,7 @@ const KINDS: readonly Kind[] = [
     normalize: false,
     rescale: false,
   },
+  // deviates: trims each tensor by itself, as mergekit does; the paper trims the whole model at once.
   {
     id: "ties",
     title: "TIES",
