@@ -1,5 +1,6 @@
 // The merge methods of the exact mode once more: whole arrays of float64, sorts, no passes, no tricks. Slow and obvious;
 // for tests only. Magnitudes and scores are compared as float32, which defines what is equal; all else is float64.
+import { philox } from "../../base/random";
 import type { TensorJob } from "./engine/methods/method";
 
 /** A job with the whole tensors in it. */
@@ -100,6 +101,10 @@ export const REFERENCES: Readonly<Record<string, (job: WholeJob) => Vector>> = {
   ties: (job) => summed(job, largest(job), true),
   breadcrumbs: (job) => summed(job, middle(job), false),
   breadcrumbs_ties: (job) => summed(job, middle(job), true),
+  dare_linear: (job) => summed(job, drawn(job, false), false),
+  dare_ties: (job) => summed(job, drawn(job, false), true),
+  della_linear: (job) => summed(job, drawn(job, true), false),
+  della: (job) => summed(job, drawn(job, true), true),
   sce(job) {
     let moves = differences(job);
     const variance = moves[0].map((_, i) => {
@@ -171,9 +176,11 @@ const taskValues = (job: WholeJob, name: string): number[] =>
   job.values.filter((_, k) => k !== job.base).map((values) => values[name] as number);
 const differences = (job: WholeJob): Vector[] => tasks(job).map((x) => minus(x, baseOf(job)));
 
+const size = (x: number): number => Math.abs(Math.fround(x));
+
 /** Indices by falling size, equal ones in their order. */
 function falling(values: Vector): number[] {
-  const sizes = values.map((x) => Math.abs(Math.fround(x)));
+  const sizes = values.map(size);
   return sizes.map((_, i) => i).sort((a, b) => sizes[b] - sizes[a] || a - b);
 }
 
@@ -198,30 +205,52 @@ function softmax(row: Vector): Vector {
 
 function largest(job: WholeJob): Vector[] {
   const density = taskValues(job, "density");
-  return differences(job).map((move, k) => {
-    const kept = new Set(falling(move).slice(0, Math.max(1, Math.round(density[k] * move.length))));
-    return move.map((x, i) => (kept.has(i) ? x : 0));
-  });
+  return differences(job).map((move, k) =>
+    keepOnly(job, move, falling(move).slice(0, Math.max(1, Math.round(density[k] * move.length)))),
+  );
+}
+
+/** The entries at some indices, made larger where `rescale` is on so that the sum of magnitudes stays. */
+function keepOnly(job: WholeJob, move: Vector, at: readonly number[]): Vector {
+  const kept = new Set(at);
+  const out = move.map((x, i) => (kept.has(i) ? x : 0));
+  const sum = (values: Vector): number => total(values.map(Math.abs));
+  return job.shared.rescale ? out.map((x) => (x * sum(move)) / sum(out)) : out;
 }
 
 function middle(job: WholeJob): Vector[] {
   const [density, gamma] = [taskValues(job, "density"), taskValues(job, "gamma")];
   return differences(job).map((move, k) => {
     const top = Math.round(gamma[k] * move.length);
-    const kept = new Set(falling(move).slice(top, top + Math.round(density[k] * move.length)));
-    return move.map((x, i) => (kept.has(i) ? x : 0));
+    return keepOnly(job, move, falling(move).slice(top, top + Math.round(density[k] * move.length)));
   });
+}
+
+/** Words of Philox by seed, name, model and element; probabilities of DARE, or of DELLA by rank. */
+function drawn(job: WholeJob, byRank: boolean): Vector[] {
+  const [density, epsilon] = [taskValues(job, "density"), taskValues(job, "epsilon")];
+  const width = job.shape.at(-1)!;
+  let name = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(job.name)) name = Math.imul(name ^ byte, 0x01000193);
+  return differences(job).map((move, k) =>
+    move.map((x, i) => {
+      const start = i - (i % width);
+      const smaller = move
+        .slice(start, start + width)
+        .filter((y, j) => size(y) < size(x) || (size(y) === size(x) && start + j < i));
+      const rank = smaller.length;
+      const spread = byRank ? Math.min(epsilon[k], density[k], 1 - density[k]) : 0;
+      const chance = density[k] - spread + (2 * spread * rank) / (width - 1);
+      const word = philox([i >>> 2, 0, k, 0], [job.seed, name >>> 0])[i % 4];
+      return word < chance * 2 ** 32 ? x / (job.shared.rescale ? chance : 1) : 0;
+    }),
+  );
 }
 
 /** θ0 + λ Σ w δ, with a vote on signs or without. */
 function summed(job: WholeJob, kept: readonly Vector[], vote: boolean): Vector {
   const weights = taskValues(job, "weight");
-  const size = (x: Vector): number => total(x.map(Math.abs));
-  const whole = differences(job);
-  const moves = kept.map((move, k) => {
-    const scale = job.shared.rescale ? size(whole[k]) / size(move) : 1;
-    return move.map((x) => x * scale * weights[k]);
-  });
+  const moves = kept.map((move, k) => move.map((x) => x * weights[k]));
   return baseOf(job).map((x, i) => {
     const sign = total(moves.map((move) => move[i])) >= 0 ? 1 : -1;
     const agree = moves.flatMap((move, k) => (!vote || Math.sign(move[i]) === sign ? [k] : []));

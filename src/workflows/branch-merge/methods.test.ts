@@ -13,10 +13,8 @@ const expectSame = (got: Float32Array, expected: Float32Array): void =>
   expect(bits(got)).toEqual(bits(expected));
 const sampleOf = (method: string): Sample => SAMPLES.find((sample) => sample.method === method)!;
 
-test("every method has a sample, and those that draw nothing a reference", () => {
-  const drawn = ["dare_linear", "dare_ties", "della_linear", "della"];
-  expect(METHODS.map(({ id }) => id).filter((id) => !sampleOf(id))).toEqual([]);
-  expect(METHODS.map(({ id }) => id).filter((id) => !REFERENCES[id])).toEqual(drawn);
+test("every method has a sample and a reference", () => {
+  expect(METHODS.map(({ id }) => id).filter((id) => !sampleOf(id) || !REFERENCES[id])).toEqual([]);
   expect(new Set(METHODS.map(({ id }) => id)).size).toBe(METHODS.length);
 });
 

@@ -6,6 +6,8 @@ import { BLOCK, baseOf, rowLength } from "./tensors";
 /** Part of one model's difference. */
 export interface Difference {
   values: Float64Array;
+  /** Their bits, the lower half of each first. */
+  words: Int32Array;
   /** Their magnitudes rounded to float32, and the bits of those: keys that rise with the magnitude. */
   sizes: Float32Array;
   keys: Uint32Array;
@@ -19,8 +21,10 @@ export const partSize = (job: TensorJob, byRow: boolean): number => (byRow ? row
 
 /** Room for the parts of one model. */
 export function makeDifference(size: number): Difference {
+  const values = new Float64Array(size);
   const sizes = new Float32Array(size);
-  return { values: new Float64Array(size), sizes, keys: new Uint32Array(sizes.buffer), at: 0, length: 0 };
+  const [words, keys] = [new Int32Array(values.buffer), new Uint32Array(sizes.buffer)];
+  return { values, words, sizes, keys, at: 0, length: 0 };
 }
 
 /** Fills a part with the difference of elements [from, to) of a chunk. */

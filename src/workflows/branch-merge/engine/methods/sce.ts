@@ -3,7 +3,8 @@
 import { type Difference, makeDifference, subtract } from "./differences";
 import type { Chunk, MergeMethod, TensorJob } from "./method";
 import { selectRanks } from "./select";
-import { BLOCK, baseOf, elementCount, number, tasksOf } from "./tensors";
+import { SignVote } from "./sign-vote";
+import { addSteps, BLOCK, baseOf, elementCount, number, tasksOf } from "./tensors";
 
 /** Below this sum of mean squares mergekit gives all models the same weight, and never divides by less. */
 const MERGEKIT_LEAST = 1e-6;
@@ -37,29 +38,22 @@ export const sce: MergeMethod = {
     const base = baseOf(job);
     const parts = partsOf(job);
     const mask = select();
-    const votes = new Float64Array(BLOCK);
-    const sums = new Float64Array(BLOCK);
-    const divisors = new Float64Array(BLOCK);
+    const signs = new SignVote(BLOCK);
+    const { total, divisor } = signs;
     for await (const chunk of job.chunks()) {
       const start = chunk.models[base];
       const out = new Float32Array(start.length);
       for (let from = 0; from < out.length; from += BLOCK) {
         const to = Math.min(from + BLOCK, out.length);
+        const length = to - from;
         const differences = parts(chunk, from, to);
         mask(differences);
-        for (const values of [votes, sums, divisors]) values.fill(0);
-        for (const { values } of differences) for (let i = 0; i < to - from; i++) votes[i] += values[i];
-        for (const [k, { values }] of differences.entries()) {
-          const weight = weights[k];
-          for (let i = 0; i < to - from; i++)
-            if (votes[i] >= 0 ? values[i] > 0 : values[i] < 0) {
-              sums[i] += weight * values[i];
-              divisors[i] += weight;
-            }
-        }
-        for (let i = 0; i < to - from; i++)
-          out[from + i] =
-            sums[i] === 0 ? start[from + i] : start[from + i] + sums[i] / Math.max(divisors[i], least);
+        signs.start(length);
+        for (const { values } of differences) signs.vote(values, length);
+        for (const [k, { values, words }] of differences.entries())
+          signs.count(values, words, weights[k], weights[k], length);
+        for (let i = 0; i < length; i++) total[i] /= Math.max(divisor[i], least);
+        addSteps(start, total, out, from, to);
       }
       yield out;
     }
@@ -101,14 +95,15 @@ async function selection(job: TensorJob): Promise<() => (parts: readonly Differe
   const [[end]] = await selectRanks(
     1,
     () => {
+      // As counted in the first of the two passes.
       kept = Math.trunc(moved * share);
       return [count - Math.max(1, kept)];
     },
     (visit) =>
       eachBlock(job, (parts) => {
-        const { words, length } = scores(parts);
-        for (let i = 0; i < length; i++) if (words[i] !== 0) moved++;
-        visit(0, words, length);
+        const { keys, length } = scores(parts);
+        for (let i = 0; i < length; i++) if (keys[i] !== 0) moved++;
+        visit(0, keys, length);
       }),
   );
   if (kept === 0) return () => clear;
@@ -116,9 +111,9 @@ async function selection(job: TensorJob): Promise<() => (parts: readonly Differe
   return () => {
     let met = 0;
     return (parts) => {
-      const { words, length } = scores(parts);
+      const { keys, length } = scores(parts);
       for (let i = 0; i < length; i++) {
-        if (words[i] > end.key || (words[i] === end.key && met++ < equal)) continue;
+        if (keys[i] > end.key || (keys[i] === end.key && met++ < equal)) continue;
         for (const { values } of parts) values[i] = 0;
       }
     };
@@ -126,9 +121,9 @@ async function selection(job: TensorJob): Promise<() => (parts: readonly Differe
 }
 
 /** The variance over the models, float32; it is 0 where they agree, without rounding. */
-function variances(models: number): (parts: readonly Difference[]) => { words: Uint32Array; length: number } {
+function variances(models: number): (parts: readonly Difference[]) => { keys: Uint32Array; length: number } {
   const values = new Float32Array(BLOCK);
-  const words = new Uint32Array(values.buffer);
+  const keys = new Uint32Array(values.buffer);
   const sums = new Float64Array(BLOCK);
   return (parts) => {
     const { length } = parts[0];
@@ -139,7 +134,7 @@ function variances(models: number): (parts: readonly Difference[]) => { words: U
         for (let i = 0; i < length; i++) sums[i] += (x[i] - y[i]) ** 2;
       }
     for (let i = 0; i < length; i++) values[i] = sums[i] / models ** 2;
-    return { words, length };
+    return { keys, length };
   };
 }
 

@@ -2,8 +2,9 @@
 // sparsify.ts, the methods in task-arithmetic.ts.
 import { eachDifference, makeDifference, partSize, subtract } from "./differences";
 import type { TensorJob } from "./method";
+import { SignVote } from "./sign-vote";
 import type { Keep, Sparsifier } from "./sparsify";
-import { BLOCK, baseOf, elementwise, flag, number, tasksOf, weightsOf } from "./tensors";
+import { addSteps, BLOCK, baseOf, elementwise, flag, number, tasksOf, weightsOf } from "./tensors";
 
 /** mergekit leaves a difference as it is when one of the two sums is smaller. */
 const LEAST_SUM = 1e-7;
@@ -60,20 +61,6 @@ export function mergeDifferences(job: TensorJob): AsyncGenerator<Float32Array> {
   });
 }
 
-/** Adding 0 would turn −0 into 0. */
-function addSteps(
-  start: Float32Array,
-  steps: Float64Array,
-  out: Float32Array,
-  from: number,
-  to: number,
-): void {
-  for (let i = from; i < to; i++) {
-    const step = steps[i - from];
-    out[i] = step === 0 ? start[i] : start[i] + step;
-  }
-}
-
 /** What makes the sum of magnitudes after the rule that before it; 1 where the rule divides by its own probability. */
 async function scalesOf(
   job: TensorJob,
@@ -119,36 +106,20 @@ function plainTotal(job: TensorJob, weights: readonly number[], kept: readonly F
 }
 
 /**
- * The same over entries whose sign is that of their sum, 0 counting as positive; the divisor is the weight of those.
- * deviates from mergekit in exact mode: a negative weight counts with its size, where mergekit lets it cancel others
- * and turn the sign of its own difference.
- *
- * Signs are random to a processor, so that branches on them cost more than all else. They are compared as the upper
- * halves of the numbers: `~(x ^ y)` has its sign bit set where those agree, `−(x without sign)` where x is not 0.
+ * The same over entries whose sign wins; the divisor is the weight of those. deviates from mergekit in exact mode: a
+ * negative weight counts with its size, where mergekit lets it cancel others and turn the sign of its own difference.
  */
 function votedTotal(job: TensorJob, weights: readonly number[], kept: readonly Float64Array[]): Total {
   const lambda = number(job.shared, "lambda");
   const normalize = flag(job.shared, "normalize");
   const shares = weights.map((weight) => (job.mode === "exact" ? Math.abs(weight) : weight));
-  const [votes, total, divisor] = [0, 1, 2].map(() => new Float64Array(kept[0].length));
-  const voteWords = new Int32Array(votes.buffer);
-  const keptWords = kept.map(({ buffer }) => new Int32Array(buffer));
+  const words = kept.map(({ buffer }) => new Int32Array(buffer));
+  const signs = new SignVote(kept[0].length);
+  const { total, divisor } = signs;
   return (length) => {
-    votes.fill(0, 0, length);
-    total.fill(0, 0, length);
-    divisor.fill(0, 0, length);
-    for (const part of kept) for (let i = 0; i < length; i++) votes[i] += part[i];
-    for (let k = 0; k < kept.length; k++) {
-      const part = kept[k];
-      const words = keptWords[k];
-      const share = shares[k];
-      for (let i = 0; i < length; i++) {
-        const word = words[2 * i + 1];
-        const agrees = (~(word ^ voteWords[2 * i + 1]) & -(word & 0x7fffffff)) >>> 31;
-        total[i] += agrees * part[i];
-        divisor[i] += agrees * share;
-      }
-    }
+    signs.start(length);
+    for (const part of kept) signs.vote(part, length);
+    for (let k = 0; k < kept.length; k++) signs.count(kept[k], words[k], 1, shares[k], length);
     if (normalize) for (let i = 0; i < length; i++) total[i] = (lambda * total[i]) / (divisor[i] || 1);
     else for (let i = 0; i < length; i++) total[i] *= lambda;
     return total;

@@ -70,6 +70,20 @@ export async function* elementwise(
   }
 }
 
+/** out = start + steps, which begin at the block; adding 0 would turn −0 into 0. */
+export function addSteps(
+  start: Float32Array,
+  steps: Float64Array,
+  out: Float32Array,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const step = steps[i - from];
+    out[i] = step === 0 ? start[i] : start[i] + step;
+  }
+}
+
 /** out = Σ coefficients · models, summed in float64 and rounded once. Few models are read at once: half the time. */
 export function combine(
   models: readonly Float32Array[],
