@@ -9,17 +9,29 @@ import type { Meter } from "./meter";
 import { alignedRows } from "./rows";
 
 export interface ChunkReader {
-  /** Every chunk in order, from the start at each call. */
+  /** Every chunk in order, from the start at each call. Its arrays hold until the next one is asked for. */
   chunks(options?: { rows?: boolean }): AsyncGenerator<Chunk>;
   /** Begins to read, where the whole tensor is one chunk. */
   prime(): void;
 }
 
-/** Values of a chunk that still have to be converted: reading is over, computing begins with it. */
-type Loaded = () => Float32Array;
+/**
+ * Values of a chunk that still have to be converted: reading is over, computing begins with it. Halves are converted
+ * into `out`, which has room for them: fresh arrays for every chunk would take longer than the conversion.
+ */
+export type Loaded = (out: Float32Array<ArrayBuffer>) => Float32Array;
+
+/** Arrays that chunks are converted into, one for each source: they serve one tensor after the other. */
+export type Room = Float32Array<ArrayBuffer>[];
 
 /** @param elements most values of one model in a chunk; a row of the last axis may be longer. */
-export function chunkReader(plan: Plan, tensor: PlannedTensor, elements: number, meter: Meter): ChunkReader {
+export function chunkReader(
+  plan: Plan,
+  tensor: PlannedTensor,
+  elements: number,
+  meter: Meter,
+  room: Room,
+): ChunkReader {
   const total = tensor.shape.reduce((count, side) => count * side, 1);
   const row = tensor.shape.at(-1) ?? 1;
   const rounded = roundTo(plan.mode, plan.recipe.dtype);
@@ -29,15 +41,18 @@ export function chunkReader(plan: Plan, tensor: PlannedTensor, elements: number,
       const source = plan.models[model].model;
       return async (from, to) => {
         const data = await metered(meter, source, name, from, to);
-        return () => toFloat32(data);
+        return (out) => asFloats(data, out);
       };
     },
   );
   const load = (from: number, to: number): Promise<Loaded[]> =>
     Promise.all(loads.map((one) => one(from, to)));
-  const finish = (at: number, loaded: readonly Loaded[]): Chunk => ({
+  const finish = (at: number, loaded: readonly Loaded[], count: number): Chunk => ({
     at,
-    models: loaded.map((values) => rounded(values())),
+    models: loaded.map((values, i) => {
+      if (!room[i] || room[i].length < count) room[i] = new Float32Array(count);
+      return rounded(values(room[i].subarray(0, count)));
+    }),
   });
   // A tensor of one chunk is read and converted once, however often a method looks at it.
   const isSingle = total <= elements;
@@ -55,7 +70,7 @@ export function chunkReader(plan: Plan, tensor: PlannedTensor, elements: number,
       if (isSingle) {
         if (!kept) {
           this.prime();
-          kept = finish(0, await meter.read.wait(first!));
+          kept = finish(0, await meter.read.wait(first!), total);
           first = undefined;
         }
         yield kept;
@@ -71,10 +86,15 @@ export function chunkReader(plan: Plan, tensor: PlannedTensor, elements: number,
           next = load(after, Math.min(after + step, total));
           next.catch(() => {});
         }
-        yield finish(at, loaded);
+        yield finish(at, loaded, Math.min(step, total - at));
       }
     },
   };
+}
+
+function asFloats(data: TensorData, out: Float32Array<ArrayBuffer>): Float32Array {
+  if (data.dtype !== "BF16" && data.dtype !== "F16") return toFloat32(data);
+  return decodeHalf(data.data as Uint16Array, data.dtype === "BF16" ? "bf16" : "f16", out);
 }
 
 /** Reads elements of a tensor and counts the bytes. */

@@ -6,7 +6,7 @@ import type { OutputFolder } from "../../../../formats/folder";
 import { DTYPE_BYTES } from "../../../../formats/tensor-data";
 import type { NonFinite } from "../../protocol";
 import type { Plan, PlannedTensor } from "../plan/plan";
-import { type ChunkReader, chunkReader, metered } from "./chunks";
+import { type ChunkReader, chunkReader, metered, type Room } from "./chunks";
 import { countNonFinite, encodeValues } from "./encode";
 import { smallFiles } from "./finish";
 import { INDEX, indexFile, layOut, type Shard, tensorBytes, unfinished } from "./layout";
@@ -75,9 +75,10 @@ async function writeShard(stage: Stage, shard: Shard): Promise<void> {
   const writer = new ShardWriter(folder, unfinished(shard.name), at, meter, pieceBytes);
   const rest = shard.tensors.slice(done);
   const elements = Math.max(1, Math.floor(settings.chunkBytes / 4));
+  const room: Room = [];
   const read = (i: number): ChunkReader | undefined => {
     const next = rest[i]?.tensor;
-    return next?.action === "merge" ? chunkReader(plan, next, elements, meter) : undefined;
+    return next?.action === "merge" ? chunkReader(plan, next, elements, meter, room) : undefined;
   };
   /** Tensors that are pushed but may not be in the file yet. */
   const pushed: { name: string; end: number }[] = [];

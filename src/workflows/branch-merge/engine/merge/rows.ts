@@ -3,7 +3,7 @@
 import { toFloat32 } from "../../../../formats/tensor-data";
 import type { Plan, PlannedTensor } from "../plan/plan";
 import type { Stand } from "../plan/vocabulary";
-import { metered } from "./chunks";
+import { type Loaded, metered } from "./chunks";
 import type { Meter } from "./meter";
 
 /** Rows that lie between two wanted ones and are read along, in bytes: a read costs more than these. */
@@ -21,7 +21,7 @@ export function alignedRows(
   tensor: PlannedTensor,
   at: number,
   meter: Meter,
-): (from: number, to: number) => Promise<() => Float32Array> {
+): (from: number, to: number) => Promise<Loaded> {
   const { tokens, own, stands } = tensor.alignment!;
   const { model: self } = tensor.sources[at];
   const width = tensor.shape.slice(1).reduce((count, side) => count * side, 1);
@@ -50,8 +50,8 @@ export function alignedRows(
         read.set(model, await fetchRows(plan, meter, model, nameIn(model), rows, width));
       }),
     );
-    return () => {
-      const out = new Float32Array(to - from);
+    return (out) => {
+      out.fill(0);
       if (from === 0) sums = new Float64Array(width);
       for (let row = first; row < to / width; row++) {
         const target = out.subarray((row - first) * width, (row - first + 1) * width);
