@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { type App, runWords, test } from "../../../e2e/app";
 import { layoutFaults, pageFaults } from "../../../e2e/page-checks";
+import { encodeSafetensors } from "../../formats/safetensors";
 import { goldenFolder } from "./golden-folders";
 
 const folder = mkdtempSync(join(tmpdir(), "tessera-branch-"));
@@ -145,4 +146,33 @@ test("a folder that was picked gets the model, and is never overwritten", async 
   await button(app, "Merge").click();
   await app.idle();
   expect(await app.page.getByRole("alert").textContent()).toContain("The output needs an empty folder");
+});
+
+test("a cancelled merge goes on where it was", async ({ visit }) => {
+  const large = join(folder, "large");
+  for (const [i, name] of ["one", "two", "three"].entries()) {
+    mkdirSync(join(large, name), { recursive: true });
+    const tensors = Array.from({ length: 12 }, (_, layer) => ({
+      ...{ name: `model.layers.${layer}.w.weight`, dtype: "F32" as const, shape: [512, 1024] },
+      data: Float32Array.from({ length: 1 << 19 }, (_, at) => ((at * (i + 3)) % 1009) / 1009),
+    }));
+    writeFileSync(join(large, name, "model.safetensors"), encodeSafetensors(tensors));
+  }
+  const app = await visit("#/w/branch-merge?chunk=1", PLAIN);
+  await app.page.getByLabel("Folder of a model", { exact: true }).setInputFiles(large);
+  await app.idle();
+  await recipe(app).fill(
+    "merge_method: ties\nbase_model: one\nmodels: [{model: two}, {model: three}]\nparameters: {weight: 1, density: 0.5}\n",
+  );
+  await app.idle();
+  await button(app, "Merge").click();
+  const bar = app.page.getByRole("progressbar", { name: "Progress of the run" });
+  const share = async (): Promise<number> => Number(await bar.getAttribute("aria-valuenow"));
+  await expect.poll(share, { timeout: 60_000, interval: 20 }).toBeGreaterThan(12);
+  await button(app, "Cancel").click();
+  await app.idle();
+  expect(await runWords(app)).toBe("Cancelled; what was computed is kept");
+  await merge(app, "Go on merging");
+  const before = await app.page.getByRole("button", { name: /^Gone on from: / }).getAttribute("aria-label");
+  expect(Number(/(\d+)$/.exec(before!)![1])).toBeGreaterThan(0);
 });
