@@ -122,8 +122,10 @@ test("a fault is told at its line, and what cannot be merged before it runs", as
 
 test("a folder that was picked gets the model, and is never overwritten", async ({ visit }) => {
   // Stands for the browser's dialog, which no test can press: any folder of the page's private files.
-  const init = `window.showDirectoryPicker = async ({ id }) =>
-    (await navigator.storage.getDirectory()).getDirectoryHandle(id, { create: true })`;
+  const init = `window.showDirectoryPicker = async ({ id }) => {
+    const root = await navigator.storage.getDirectory();
+    return id === "tessera-models" ? root : root.getDirectoryHandle(id, { create: true });
+  }`;
   const app = await visit("#/w/branch-merge?chunk=1&shard=1", { init });
   await button(app, "Use sample models").first().click();
   await app.idle();
@@ -146,6 +148,12 @@ test("a folder that was picked gets the model, and is never overwritten", async 
   await button(app, "Merge").click();
   await app.idle();
   expect(await app.page.getByRole("alert").textContent()).toContain("The output needs an empty folder");
+  // What was merged is a model like any other; the folder above it offers the models in it.
+  await button(app, "Add a folder").click();
+  await app.idle();
+  await button(app, "Remove tessera-merged").waitFor();
+  await app.page.getByRole("tab", { name: "Recipe", exact: true }).click();
+  expect(await recipe(app).inputValue()).toContain("  - model: tessera-merged\n");
 });
 
 test("a cancelled merge goes on where it was", async ({ visit }) => {

@@ -71,6 +71,16 @@ test("samples are models that can be merged, also into files of an earlier merge
   expect(await (await made.file({ name: "README.md" }, context)).text()).toContain("weight: 0.6");
 });
 
+test("a model is found by the last part of a name too, as recipes from a hub have it", async () => {
+  const { made } = await withSamples();
+  const { faults, models } = await made.preflight(
+    request(RECIPE.replace("model: math", "model: org/math")),
+    context,
+  );
+  expect(faults).toEqual([]);
+  expect(models.map((model) => model.path)).toEqual(["base", "org/math", "code"]);
+});
+
 test("the differences of the samples lie where their description puts them", async () => {
   const { made } = await withSamples();
   const looks: TensorLook[] = [];

@@ -27,7 +27,8 @@ const MERGED = "merged";
 export function mergeService(files: PrivateFiles): MergeService {
   const models = new Map<string, Model>();
   const find = (name: string): Model => {
-    const found = models.get(name);
+    // Recipes from elsewhere name models as on a hub: owner/model. The folder is called like the model.
+    const found = models.get(name) ?? models.get(name.split("/").at(-1)!);
     if (found) return found;
     const known = [...models.keys()].filter((one) => one !== MERGED).join(", ");
     throw new TesseraError("model", `There is no model “${name}” on the page; there are ${known || "none"}`);

@@ -56,7 +56,7 @@ export function PreflightView({ state }: ViewProps) {
       )}
       <Card
         title="Cost"
-        help="Counted from the headers of the files. Memory is that of the arrays that hold chunks; a method may keep some of its own. How long it takes shows when it runs."
+        help="Counted from the headers of the files. Memory is that of the arrays at work; what a method keeps for itself and what the browser has not yet cleared away come on top. How long it takes shows when it runs."
       >
         <StatRow>
           <Stat label="To read" value={formatBytes(preflight.bytesToRead)} />
