@@ -7,7 +7,8 @@ import hashlib, json, os, platform
 import numpy as np, torch
 from importlib.metadata import version
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LogitsProcessorList, MinPLogitsWarper
+from transformers import RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 here = os.path.dirname(os.path.abspath(__file__))
 PROMPT, NEW = 12, 64
@@ -80,10 +81,12 @@ def models():
         for start in range(100):  # the first prompt whose choices do not hang on rounding
             prompt = torch.tensor([[(start + 53 * i * i) % 320 for i in range(PROMPT)]])
             with torch.no_grad():
-                words = model.generate(prompt, do_sample=False, max_new_tokens=NEW, pad_token_id=0)[0]
+                everything = torch.ones_like(prompt)  # without it, words that equal the pad token are masked
+                words = model.generate(prompt, attention_mask=everything, do_sample=False, max_new_tokens=NEW, pad_token_id=0)[0]
                 logits = model(words[None]).logits[0]
             two = logits[PROMPT - 1 : -1].topk(2).values
             margin = float((two[:, 0] - two[:, 1]).min())
+            assert torch.equal(logits[PROMPT - 1 : -1].argmax(-1), words[PROMPT:])
             if margin > 5e-3:
                 break
         assert words.shape[0] == PROMPT + NEW and margin > 5e-3
@@ -92,6 +95,43 @@ def models():
         kept = dict(logits=logits[:PROMPT].contiguous(), words=words.to(torch.int32))
         save_file(kept, f"{here}/{name}.safetensors", metadata)
         os.chmod(f"{here}/{name}.safetensors", 0o644)
+
+
+SAMPLING = [
+    dict(temperature=1.0, topK=0, topP=1.0, minP=0.0, repetition=1.0),
+    dict(temperature=0.7, topK=40, topP=1.0, minP=0.0, repetition=1.0),
+    dict(temperature=1.3, topK=0, topP=0.9, minP=0.0, repetition=1.0),
+    dict(temperature=1.0, topK=0, topP=1.0, minP=0.08, repetition=1.0),
+    dict(temperature=0.9, topK=50, topP=0.8, minP=0.02, repetition=1.2),
+    dict(temperature=1.0, topK=5, topP=1.0, minP=0.0, repetition=1.0),
+    dict(temperature=0.5, topK=0, topP=0.01, minP=0.0, repetition=1.5),
+]
+
+
+def sampling():
+    """What transformers' processors leave of one row of logits, in the order in which generate applies them."""
+    logits = torch.from_numpy((4 * bell(320, salt("logits"))).astype(np.float32))
+    logits[[3, 77, 200]] = logits.topk(5).values[-1]  # words that are exactly as likely as the fifth
+    text = [int(i) for i in logits.topk(9).indices[::2]] + [5, 5, 6]
+    cases = []
+    for s in SAMPLING:
+        chain = LogitsProcessorList()
+        if s["repetition"] != 1:
+            chain.append(RepetitionPenaltyLogitsProcessor(s["repetition"]))
+        chain.append(TemperatureLogitsWarper(s["temperature"]))
+        if s["topK"]:
+            chain.append(TopKLogitsWarper(s["topK"]))
+        if s["topP"] < 1:
+            chain.append(TopPLogitsWarper(s["topP"]))
+        if s["minP"]:
+            chain.append(MinPLogitsWarper(s["minP"]))
+        scores = chain(torch.tensor([text]), logits[None].clone())[0]
+        kept = torch.nonzero(torch.isfinite(scores))[:, 0]
+        shares = torch.softmax(scores.double(), -1)[kept]
+        print(f"sampling {s}: {len(kept)} words")
+        cases.append(dict(settings=s, words=kept.tolist(), shares=[round(v, 9) for v in shares.tolist()] if len(kept) < 100 else None))
+    with open(f"{here}/sampling.json", "w") as out:
+        out.write(json.dumps(dict(logits=[float(v) for v in logits], text=text, cases=cases)) + "\n")
 
 
 def manifest():
@@ -110,4 +150,5 @@ def manifest():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     models()
+    sampling()
     manifest()
