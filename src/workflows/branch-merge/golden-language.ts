@@ -72,3 +72,11 @@ export function languageWeights(model: string, name: string, shape: readonly num
   if (name.includes("embed")) return Float32Array.from(values);
   return Float32Array.from(values, (x) => (2.5 * x) / Math.sqrt(shape[1]));
 }
+
+/** What a tokenizer of golden-language consists of, under the names that a model folder has for it. */
+export function tokenizerFiles(name: string): Record<string, Uint8Array> {
+  const names = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
+  const read = (file: string): Uint8Array =>
+    new Uint8Array(readFileSync(new URL(`golden-language/tokenizer-${name}/${file}`, import.meta.url)));
+  return Object.fromEntries(names.map((file) => [file, read(file)]));
+}

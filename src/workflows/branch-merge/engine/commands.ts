@@ -2,6 +2,7 @@
 import { text } from "../../../base/params";
 import { type Command, type CommandHost, defineCommand } from "../../define";
 import { type MergeParams, type MergeRequest, params, settingsOf } from "../protocol";
+import { languageCommands } from "./language/commands";
 import { findMethod } from "./methods/index";
 import { openModel } from "./model/open";
 import type { Surroundings } from "./plan/stages";
@@ -43,4 +44,5 @@ export const commands: Readonly<Record<string, Command>> = {
       return { out: files[1], ...result };
     },
   }),
+  ...languageCommands,
 };

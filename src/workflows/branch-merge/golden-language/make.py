@@ -2,9 +2,11 @@
 # Needs: transformers, torch, safetensors (versions in manifest.json). The product needs none.
 #
 # Weights are a formula over the names of their tensors that any language can repeat (see golden-models.ts): no weight is
-# stored. Stored are shapes, logits of a prompt and the greedy continuation.
+# stored. Stored are shapes, logits of a prompt, the greedy continuation, what the sampling filters keep, tokens (text.py),
+# losses of a text.
 import hashlib, json, os, platform
 import numpy as np, torch
+import text
 from importlib.metadata import version
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, LogitsProcessorList, MinPLogitsWarper
@@ -134,9 +136,33 @@ def sampling():
         out.write(json.dumps(dict(logits=[float(v) for v in logits], text=text, cases=cases)) + "\n")
 
 
+def perplexities():
+    """Windows that overlap by half, as transformers' guide does it: each word is judged once, with half a window before it."""
+    said = {}
+    whole = "\n".join(line for line in text.TEXT if line.strip())
+    for name in ["qwen2", "llama", "mistral"]:
+        model, _ = load(name)
+        words = torch.tensor([text.words_of(here, name, whole)])
+        total, count, seen = 0.0, 0, 0
+        for begin in range(0, words.shape[1], 32):
+            end = min(begin + 64, words.shape[1])
+            with torch.no_grad():
+                logits = model(words[:, begin:end]).logits[0]
+            new = min(end - seen, end - begin - 1)  # the first word of the text has nothing before it
+            losses = torch.nn.functional.cross_entropy(logits[:-1].double(), words[0, begin + 1 : end], reduction="none")
+            total, count, seen = total + float(losses[-new:].sum()), count + new, end
+            if end == words.shape[1]:
+                break
+        said[name] = dict(words=words.shape[1], judged=count, loss=total / count)
+        print(f"{name}: {said[name]}")
+    with open(f"{here}/perplexity.json", "w") as out:
+        out.write(json.dumps(dict(text=whole, window=64, stride=32, models=said), ensure_ascii=False) + "\n")
+
+
 def manifest():
     packages = ["torch", "transformers", "tokenizers", "safetensors", "numpy"]
-    files = sorted(f for f in os.listdir(here) if f not in ("manifest.json", "make.py"))
+    files = sorted(os.path.relpath(f"{at}/{f}", here) for at, _, names in os.walk(here) for f in names)
+    files = [f for f in files if f != "manifest.json" and not f.endswith(".py")]
     body = dict(
         made_by="make.py",
         licence="MIT, made for this project: weights are a formula, no model or text of others is in it",
@@ -151,4 +177,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     models()
     sampling()
+    text.goldens(here)
+    perplexities()
     manifest()
