@@ -1,0 +1,127 @@
+// Weights that stay packed on the device: the logits are those of the same model with its weights decoded on the CPU, the
+// memory is what the types take, and what 8 bits cost is small.
+import { afterAll, expect, test } from "vitest";
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../base/half";
+import { plainContext } from "../../base/task";
+import { openNodeGpu } from "../../cli/node-gpu";
+import { type InputFolder, memoryFolder } from "../../formats/folder";
+import { encodeSafetensors } from "../../formats/safetensors";
+import { openGpu } from "../../gpu/gpu";
+import type { WeightStorage } from "../../ops/weights";
+import { scoped } from "../../tensor/scope";
+import { readLanguageConfig } from "./engine/language/config";
+import { makeDecoder } from "./engine/language/decoder";
+import { makeLanguageModel } from "./engine/language/forward";
+import { perplexity } from "./engine/language/perplexity";
+import { quantiseRows } from "./engine/language/quantise";
+import { loadWeights, type StorageChoice } from "./engine/language/weights";
+import { openModel } from "./engine/model/open";
+import { goldenLanguage, languageFolder, languageWeights } from "./golden-language";
+
+const gpu = await openGpu((await openNodeGpu()).gpu);
+afterAll(() => {
+  expect(gpu.strayErrors).toEqual([]);
+  expect(gpu.pool.stats().liveBuffers).toBe(0);
+  gpu.close();
+});
+
+async function load(folder: InputFolder, storage: StorageChoice) {
+  const model = await openModel(folder);
+  const config = readLanguageConfig(model.config.json, model.name);
+  const weights = await loadWeights(gpu, model, config, { storage, context: plainContext() });
+  return { model: makeLanguageModel(gpu, config, weights), weights };
+}
+
+/** Logits after a prompt at once, and after a step. */
+async function logitsOf(folder: InputFolder, storage: StorageChoice, words: readonly number[]) {
+  const { model, weights } = await load(folder, storage);
+  const decoder = makeDecoder(gpu, model, words.length);
+  const found = [await decoder.add(words.slice(0, -1)), await decoder.add(words.slice(-1))];
+  decoder.dispose();
+  return { found, weights };
+}
+
+const decoders: Record<
+  Exclude<WeightStorage, "f32">,
+  (values: Float32Array, columns: number) => Float32Array
+> = {
+  f16: (values) => values.map((v) => f16ToF32(f32ToF16(v))),
+  bf16: (values) => values.map((v) => bf16ToF32(f32ToBf16(v))),
+  int8(values, columns) {
+    const { bytes, scales } = quantiseRows(values, columns);
+    return values.map((_, i) => bytes[i] * scales[Math.floor(i / columns)]);
+  },
+};
+
+/** The model with its matrices decoded on the CPU, as f32. */
+async function decodedFolder(name: string, storage: keyof typeof decoders): Promise<InputFolder> {
+  const { config, shapes } = await goldenLanguage(name);
+  const tensors = Object.entries(shapes).map(([tensor, shape]) => {
+    const values = languageWeights(name, tensor, shape);
+    const data = shape.length === 2 ? decoders[storage](values, shape[1]) : values;
+    return { name: tensor, dtype: "F32" as const, shape, data: Float32Array.from(data) };
+  });
+  const json = new TextEncoder().encode(JSON.stringify(config));
+  return memoryFolder(name, { "config.json": json, "model.safetensors": encodeSafetensors(tensors) });
+}
+
+test.each([
+  ["llama", "f16"],
+  ["qwen2", "bf16"],
+  ["qwen3", "int8"],
+  ["llama-bias", "int8"],
+] as const)("%s in %s has the logits of its decoded weights", (name, storage) =>
+  scoped(gpu, async () => {
+    const { words, promptLength } = await goldenLanguage(name);
+    const prompt = words.slice(0, promptLength);
+    const packed = await logitsOf(await languageFolder(name), storage, prompt);
+    const decoded = await logitsOf(await decodedFolder(name, storage), "f32", prompt);
+    for (const [i, logits] of packed.found.entries()) {
+      const wanted = decoded.found[i];
+      const worst = logits.reduce((most, v, j) => Math.max(most, Math.abs(v - wanted[j])), 0);
+      expect(worst).toBeLessThan(1e-4);
+    }
+    const size = { f16: 2, bf16: 2, int8: 1 }[storage];
+    const matrices = [packed.weights.embedding, ...packed.weights.layers.map((l) => l.gateUp)].flat();
+    for (const { w, scale, rows } of matrices) {
+      const columns = 64;
+      expect(w.bytes).toBe(rows * columns * size);
+      expect(scale?.bytes).toBe(storage === "int8" ? rows * 4 : undefined);
+    }
+    expect(packed.weights.bytes).toBeLessThan(decoded.weights.bytes * (storage === "int8" ? 0.33 : 0.53));
+  }),
+);
+
+test.each([
+  ["F16", "f16"],
+  ["BF16", "bf16"],
+] as const)("a file of %s stays as it is, and gives the same in f32", (dtype, storage) =>
+  scoped(gpu, async () => {
+    const { words, promptLength } = await goldenLanguage("mistral");
+    const prompt = words.slice(0, promptLength);
+    const folder = await languageFolder("mistral", { dtype });
+    const kept = await logitsOf(folder, "file", prompt);
+    expect(kept.weights.storage).toBe(storage);
+    const decoded = await logitsOf(folder, "f32", prompt);
+    for (const [i, logits] of kept.found.entries())
+      for (const [j, value] of logits.entries())
+        expect(Math.abs(value - decoded.found[i][j])).toBeLessThan(1e-4);
+  }),
+);
+
+test("8 bits change the loss of a text by less than half a percent, 16 bits by less than a fifth of one", () =>
+  scoped(gpu, async () => {
+    const { words } = await goldenLanguage("llama");
+    const losses = new Map<string, number>();
+    for (const storage of ["f32", "bf16", "f16", "int8"] as const) {
+      const { model } = await load(await languageFolder("llama"), storage);
+      const info = { name: "", architecture: "", storage, weightBytes: 0, seconds: 0 };
+      const settings = { window: 76, stride: 0 };
+      losses.set(storage, (await perplexity({ gpu, model, info }, words, settings, plainContext())).loss);
+    }
+    process.stdout.write(`${JSON.stringify(Object.fromEntries(losses))}\n`);
+    const off = (storage: string): number => Math.abs(losses.get(storage)! / losses.get("f32")! - 1);
+    expect(off("f16")).toBeLessThan(2e-4);
+    expect(off("bf16")).toBeLessThan(2e-3);
+    expect(off("int8")).toBeLessThan(5e-3);
+  }));
