@@ -24,6 +24,11 @@ export const params = {
     help: "plane-stress: a thin sheet; plane-strain: a slice of a long body",
     labels: { "plane-stress": "Plane stress", "plane-strain": "Plane strain" },
   }),
+  snaps: choice("slower", ["slower", "keep"], {
+    label: "Snaps",
+    help: "slower: a run in which the plate snaps from under the disc goes only as deep as before, in as many frames; keep: the plate jumps within a frame",
+    labels: { slower: "Stop before, move slower", keep: "Keep" },
+  }),
   perCell: int(35, {
     label: "Runs per cell",
     min: 7,

@@ -1,9 +1,20 @@
 // The solver from the command line: the validation ladder, and data sets. Folders come from the host.
 import { text } from "../../../base/params";
 import { type Command, defineCommand } from "../../define";
+import { params } from "../protocol";
+import { generate } from "./data/generate";
 import { climb } from "./ladder/ladder";
 
 export const commands: Readonly<Record<string, Command>> = {
+  generate: defineCommand({
+    summary: "Makes a data set in a folder; the same call goes on with a set that was broken off",
+    params: { ...params, out: text("", { help: "Folder of the set", pattern: /./ }) },
+    files: [],
+    async run({ params: { out, ...settings } }, host, context) {
+      const { runs, ...card } = await generate(settings, await host.outputFolder(out), context);
+      return { out, ...card, files: runs.length };
+    },
+  }),
   ladder: defineCommand({
     summary: "Solves problems with known answers and prints value, reference and error of each",
     params: { rungs: text("", { help: "Names of rungs, separated by commas; empty: all" }) },

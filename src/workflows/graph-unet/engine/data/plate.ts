@@ -11,7 +11,7 @@ import { Problem } from "../fem/problem";
 export const YOUNG = 5000;
 /** Frames of a run, the undeformed plate included. */
 export const FRAMES = 50;
-/** How far the disc moves down between two frames. */
+/** How far the disc moves down between two frames, where the plate does not snap on the way. */
 export const STEP = 0.02;
 /** Ours: the gap between plate and disc in the first frame. */
 export const CLEARANCE = 0.03;
@@ -27,6 +27,8 @@ export interface PlateCase {
   /** Radius of the disc, and x of its centre. */
   radius: number;
   x: number;
+  /** How far the disc moves down between two frames. */
+  step: number;
 }
 
 export interface PlateSettings {
@@ -44,10 +46,14 @@ export function drawPlate(
 ): PlateCase {
   const random = new Random(seed, stream);
   const share = 0.15 + (0.45 * (random.uniform() + random.uniform())) / 2;
-  return { ...fixed, radius: share, x: fixed.shift + fixed.top * (random.uniform() - 0.5) };
+  const x = fixed.shift + fixed.top * (random.uniform() - 0.5);
+  return { ...fixed, radius: share, x, step: STEP };
 }
 
-export const plateCorners = ({ top, shift }: PlateCase): readonly [Point, Point, Point, Point] => [
+export const plateCorners = ({
+  top,
+  shift,
+}: Pick<PlateCase, "top" | "shift">): readonly [Point, Point, Point, Point] => [
   [-1, -1],
   [1, -1],
   [shift + top / 2, 1],
@@ -55,9 +61,9 @@ export const plateCorners = ({ top, shift }: PlateCase): readonly [Point, Point,
 ];
 
 /** Where the disc is in a frame. */
-export const discAt = ({ x, radius }: PlateCase, frame: number): Point => [
+export const discAt = ({ x, radius, step }: PlateCase, frame: number): Point => [
   x,
-  1 + radius + CLEARANCE - STEP * frame,
+  1 + radius + CLEARANCE - step * frame,
 ];
 
 /** Range of the barrier in cell edges: 0.01 for 8 cells, which is 0.5 % of the plate's edge. */

@@ -65,7 +65,14 @@ export const hertzContact: Rung = {
 };
 
 const SETTINGS = { cells: 8, law: "split", state: "plane-stress" } as const;
-const plate = (poisson: number): PlateCase => ({ top: 1.6, shift: 0.2, poisson, radius: 0.6, x: 0.1 });
+const plate = (poisson: number): PlateCase => ({
+  top: 1.6,
+  shift: 0.2,
+  poisson,
+  radius: 0.6,
+  x: 0.1,
+  step: STEP,
+});
 const DEPTH = (FRAMES - 1) * STEP;
 /** Where a fine plate still has one equilibrium: deeper, its sides buckle and the mesh decides how. */
 const SMOOTH_DEPTH = 0.5;
