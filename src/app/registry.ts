@@ -2,6 +2,8 @@
 import { TesseraError } from "../base/errors";
 import type { Workflow } from "../workflows/define";
 
+export type PagedWorkflow = Workflow & Required<Pick<Workflow, "panel">>;
+
 /**
  * Manifests sorted by folder.
  * @throws TesseraError `registry` when an id is not its folder's name or occurs twice.
@@ -29,10 +31,11 @@ export function buildRegistry(modules: Readonly<Record<string, Workflow>>): Work
     });
 }
 
-export const workflows: readonly Workflow[] = buildRegistry(
+/** Those that have a page; a workflow of commands alone is not shown. */
+export const workflows = buildRegistry(
   import.meta.glob<Workflow>("../workflows/*/index.ts", { eager: true, import: "default" }),
-);
+).filter((workflow): workflow is PagedWorkflow => workflow.panel !== undefined);
 
-export function findWorkflow(id: string | undefined): Workflow | undefined {
+export function findWorkflow(id: string | undefined): PagedWorkflow | undefined {
   return workflows.find((workflow) => workflow.id === id);
 }

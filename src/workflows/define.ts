@@ -47,7 +47,8 @@ export interface Workflow {
   summary: string;
   paper: { title: string; authors: string; link: string; claim: string };
   params: ParamSpec;
-  panel: () => Promise<{ default: ComponentType<PanelProps> }>;
+  /** Missing: the workflow has commands only, and no card in the gallery. */
+  panel?: () => Promise<{ default: ComponentType<PanelProps> }>;
   commands: () => Promise<{ commands: Readonly<Record<string, Command>> }>;
 }
 

@@ -15,7 +15,8 @@ import { type ParamValues, toQuery } from "../../base/params";
 import { Help } from "../../ui/Help";
 import { Loading } from "../../ui/states";
 import { toast } from "../../ui/toasts";
-import type { PanelProps, Workflow } from "../../workflows/define";
+import type { PanelProps } from "../../workflows/define";
+import type { PagedWorkflow } from "../registry";
 import { replaceHash, workflowHash } from "../router";
 import { ErrorBoundary } from "../shell/ErrorBoundary";
 import { WaitMark } from "../shell/WaitMark";
@@ -28,9 +29,9 @@ const REWRITE_MS = 250;
 const panels = new Map<string, ComponentType<PanelProps>>();
 
 /** The lazily loaded panel; made once per workflow, because React tells components apart by identity. */
-function panelOf(workflow: Workflow): ComponentType<PanelProps> {
+function panelOf(workflow: PagedWorkflow): ComponentType<PanelProps> {
   // A panel that could not be loaded is forgotten, so that "Try again" does load it again.
-  const load = (): ReturnType<Workflow["panel"]> =>
+  const load = (): ReturnType<PagedWorkflow["panel"]> =>
     workflow.panel().catch((error: unknown) => {
       panels.delete(workflow.id);
       throw error;
@@ -40,7 +41,7 @@ function panelOf(workflow: Workflow): ComponentType<PanelProps> {
   return panel;
 }
 
-export default function WorkflowPage(props: { workflow: Workflow; query: URLSearchParams }): ReactNode {
+export default function WorkflowPage(props: { workflow: PagedWorkflow; query: URLSearchParams }): ReactNode {
   const { workflow, query } = props;
   const Panel = panelOf(workflow);
   const [params, setParams] = useParamsInAddress(workflow, query);
@@ -81,7 +82,7 @@ export default function WorkflowPage(props: { workflow: Workflow; query: URLSear
 
 /** Values from the address, and a setter that writes them back after a short rest. */
 function useParamsInAddress(
-  workflow: Workflow,
+  workflow: PagedWorkflow,
   query: URLSearchParams,
 ): [ParamValues, (change: Partial<ParamValues>) => void] {
   const [params, setState] = useState<ParamValues>(() => readQuery(workflow.params, query).values);
