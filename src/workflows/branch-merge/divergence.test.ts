@@ -61,6 +61,20 @@ test("large weights, and a part of an array", () => {
   expect(Math.abs(stableDivergence(a, b, 50, 150) / reference(part(a), part(b)) - 1)).toBeLessThan(1e-11);
 });
 
+test("rows whose exponentials no float64 holds", () => {
+  const [a, b] = rows(0.3).map((row) => row.map((x) => Math.round(x * 1024) / 1024));
+  for (const shift of [1024, -1024]) {
+    const [c, d] = [a, b].map((row) => row.map((x) => x + shift));
+    expect(Math.abs(stableDivergence(c, d, 0, 200) / reference(a, b) - 1)).toBeLessThan(1e-11);
+  }
+});
+
+test("a shift of the whole row, larger than all else, changes nothing", () => {
+  const [a, b] = rows(0.01).map((row) => row.map((x) => Math.round(x * 2 ** 20) / 2 ** 20));
+  const shifted = a.map((x) => x + 0.5);
+  expect(Math.abs(stableDivergence(shifted, b, 0, 200) / reference(a, b) - 1)).toBeLessThan(1e-11);
+});
+
 test("equal rows have none, shifted ones none to speak of", () => {
   const [a] = rows(0.1);
   expect(stableDivergence(a, a, 0, 200)).toBe(0);

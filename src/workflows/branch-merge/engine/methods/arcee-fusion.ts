@@ -48,11 +48,9 @@ export const arceeFusion: MergeMethod = {
 async function* merge(job: TensorJob): AsyncGenerator<Float32Array> {
   const scores = new FusionScores(job, readingOf(job));
   const threshold = await thresholdOf(job, scores);
-  const take = job.mode === "mergekit" ? takeAsMergekit : takeAbove;
   for await (const chunk of job.chunks({ rows: true })) {
-    const [left, right] = scores.sides(chunk);
-    const out = new Float32Array(left.length);
-    scores.each(chunk, (values, from, length) => take(values, threshold, left, right, out, from, length));
+    const out = new Float32Array(chunk.models[0].length);
+    scores.take(chunk, threshold, out);
     yield out;
   }
 }
@@ -64,35 +62,6 @@ function readingOf(job: TensorJob): FusionReading {
     score: flag(job.shared, "divergence") ? tensor : "size",
     changedOnly: flag(job.shared, "changed_only"),
   };
-}
-
-/** The strict gate of the paper. */
-function takeAbove(
-  scores: Float32Array,
-  threshold: number,
-  left: Float32Array,
-  right: Float32Array,
-  out: Float32Array,
-  from: number,
-  length: number,
-): void {
-  for (let i = 0; i < length; i++) out[from + i] = scores[i] > threshold ? right[from + i] : left[from + i];
-}
-
-/** Scores at the threshold count, and what is taken is rounded on the way. */
-function takeAsMergekit(
-  scores: Float32Array,
-  threshold: number,
-  left: Float32Array,
-  right: Float32Array,
-  out: Float32Array,
-  from: number,
-  length: number,
-): void {
-  for (let i = 0; i < length; i++) {
-    const start = left[from + i];
-    out[from + i] = scores[i] >= threshold ? start + Math.fround(right[from + i] - start) : start;
-  }
 }
 
 /** Median and quartiles by linear interpolation; mergekit takes the next lower score. Of all scores: no sample. */
@@ -108,7 +77,7 @@ async function thresholdOf(job: TensorJob, scores: FusionScores): Promise<number
     },
     async (visit) => {
       for await (const chunk of job.chunks({ rows: true }))
-        scores.each(chunk, (_, __, length) => {
+        scores.each(chunk, (length) => {
           const [keys, used] = scores.keys(length);
           count += used;
           visit(0, keys, used);

@@ -4,48 +4,65 @@
 /** KL of elements [from, to) of two arrays. */
 export type RowDivergence = (a: Float32Array, b: Float32Array, from: number, to: number) => number;
 
-/** exp(a) of the row at hand, their sum, and their sum times a − b. */
-let weights = new Float64Array(0);
+/** Σ exp(a) of the row at hand, Σ exp(a) (a − b), Σ exp(a) · rest(a − b). */
 let sum = 0;
 let moment = 0;
+let excess = 0;
 
 /**
- * With d = a − b, p = softmax(a), μ = Σ p d and x = d − μ: KL = log1p(Σ p (e^−x − 1 + x)). All terms are positive and
- * of second order, so that rows that differ by 1e-8 keep their digits; float32 as usually written loses all of them.
+ * With d = a − b, p = softmax(a), μ = Σ p d and A = Σ p (e^−d − 1 + d): KL = A + ln(1 + y) − y where y = A − μ. All terms
+ * are of second order, so that rows that differ by 1e-8 keep their digits; float32 as usually written loses all of them.
  */
 export const stableDivergence: RowDivergence = (a, b, from, to) => {
-  if (weights.length < to - from) weights = new Float64Array(to - from);
-  weigh(a, b, from, to, 0);
+  addUp(a, b, from, to, 0, 0);
   // Weights of models lie near 0; rows whose exponentials leave float64 are taken relative to their largest entry.
-  if (!(sum > 1e-200 && sum < 1e200)) weigh(a, b, from, to, largest(a, from, to));
+  const isFar = !(sum > 1e-200 && sum < 1e200);
+  const scale = isFar ? largest(a, from, to) : 0;
+  if (isFar) addUp(a, b, from, to, scale, 0);
   const mean = moment / sum;
-  const e = weights;
-  let excess = 0;
+  // A shift of the whole row changes no softmax; where it is most of the difference it is taken off first.
+  if (mean * mean > excess / sum) {
+    addUp(a, b, from, to, scale, mean);
+    return Math.log1p(excess / sum);
+  }
+  const y = excess / sum - mean;
+  return excess / sum + logRest(y);
+};
+
+/** The sums for exp(a − scale), and for d less `shift`. */
+function addUp(
+  a: Float32Array,
+  b: Float32Array,
+  from: number,
+  to: number,
+  scale: number,
+  shift: number,
+): void {
+  let all = 0;
+  let first = 0;
+  let second = 0;
   for (let i = from; i < to; i++) {
-    const x = a[i] - b[i] - mean;
+    const weight = exp(a[i] - scale);
+    const x = a[i] - b[i] - shift;
     const square = x * x;
-    // Without x⁷ / 5040: below 1e-11 of the result.
-    const second =
+    // e^−x − 1 + x without x⁷ / 5040: below 1e-11 of it.
+    const rest =
       Math.abs(x) < 0.02
         ? square * (1 / 2 - x * (1 / 6) + square * (1 / 24 - x * (1 / 120) + square * (1 / 720)))
         : Math.expm1(-x) + x;
-    excess += e[i - from] * second;
-  }
-  return Math.log1p(excess / sum);
-};
-
-function weigh(a: Float32Array, b: Float32Array, from: number, to: number, shift: number): void {
-  const e = weights;
-  let all = 0;
-  let product = 0;
-  for (let i = from; i < to; i++) {
-    const weight = exp(a[i] - shift);
-    e[i - from] = weight;
     all += weight;
-    product += weight * (a[i] - b[i]);
+    first += weight * x;
+    second += weight * rest;
   }
   sum = all;
-  moment = product;
+  moment = first;
+  excess = second;
+}
+
+/** ln(1 + y) − y. */
+function logRest(y: number): number {
+  if (!(Math.abs(y) < 1e-3)) return Math.log1p(y) - y;
+  return -y * y * (1 / 2 - y * (1 / 3 - y * (1 / 4 - y / 5)));
 }
 
 /**
@@ -79,13 +96,16 @@ function largest(values: Float32Array, from: number, to: number): number {
 /** Added to both probabilities by mergekit. */
 const EPSILON = Math.fround(1e-8);
 
+/** Exponentials of both rows, one after the other. */
+let exps = new Float64Array(0);
+
 /** mergekit's steps with float32 rounding after each, up to the order of its sums: noise where rows differ little. */
 export const mergekitDivergence: RowDivergence = (a, b, from, to) => {
   const length = to - from;
-  if (weights.length < 2 * length) weights = new Float64Array(2 * length);
+  if (exps.length < 2 * length) exps = new Float64Array(2 * length);
   const sumA = exponentials(a, from, to, 0);
   const sumB = exponentials(b, from, to, length);
-  const e = weights;
+  const e = exps;
   let total = 0;
   for (let i = 0; i < length; i++) {
     const p = Math.fround(Math.fround(e[i] / sumA) + EPSILON);
@@ -95,10 +115,10 @@ export const mergekitDivergence: RowDivergence = (a, b, from, to) => {
   return Math.fround(total);
 };
 
-/** Writes them to `weights` from `at`; gives their sum. */
+/** Writes them to `exps` from `at`; gives their sum. */
 function exponentials(values: Float32Array, from: number, to: number, at: number): number {
   const most = largest(values, from, to);
-  const e = weights;
+  const e = exps;
   let total = 0;
   for (let i = from; i < to; i++) {
     const value = Math.fround(exp(Math.fround(values[i] - most)));

@@ -1,7 +1,7 @@
-// The scores of Arcee Fusion, float32, chunk by chunk, and their bits in the order of the numbers. The divergences of
-// rows are kept from the first pass on: 8 bytes a row. It selects nothing.
+// The scores of Arcee Fusion, float32, chunk by chunk: their bits in the order of the numbers, and the gate. The divergences
+// of rows are kept from the first pass on: 8 bytes a row. The threshold is found elsewhere.
 import { mergekitDivergence, stableDivergence } from "./divergence";
-import type { Chunk, TensorJob } from "./method";
+import type { Chunk, Mode, TensorJob } from "./method";
 import { BLOCK, baseOf, elementCount, rowLength, tasksOf } from "./tensors";
 
 export interface FusionReading {
@@ -19,7 +19,7 @@ export class FusionScores {
   private readonly other: number;
   private readonly width: number;
   private readonly rows: Float64Array;
-  private readonly divergence: typeof stableDivergence;
+  private readonly mode: Mode;
   /** mergekit's divergences may come out negative. */
   private readonly hasSigns: boolean;
   /** Rows whose divergence is known. */
@@ -33,27 +33,45 @@ export class FusionScores {
     [this.other] = tasksOf(job);
     this.width = rowLength(job);
     this.rows = new Float64Array(reading.score === "rows" ? elementCount(job) / this.width : 0);
-    this.divergence = job.mode === "mergekit" ? mergekitDivergence : stableDivergence;
+    this.mode = job.mode;
     this.hasSigns = job.mode === "mergekit" || reading.score === "signed";
   }
 
   /** The base and the other model. */
-  sides({ models }: Chunk): [left: Float32Array, right: Float32Array] {
+  private sides({ models }: Chunk): [left: Float32Array, right: Float32Array] {
     return [models[this.base], models[this.other]];
   }
 
-  /** The scores of a chunk in portions; `from` is an index into the chunk. */
-  each(chunk: Chunk, visit: (scores: Float32Array, from: number, length: number) => void): void {
+  /** Fills the scores of a chunk portion by portion; `length` of them at a time. */
+  each(chunk: Chunk, visit: (length: number) => void): void {
+    const [left, right] = this.sides(chunk);
+    this.portions(chunk, (from, length, factor) => {
+      this.fill(left, right, from, length, factor);
+      visit(length);
+    });
+  }
+
+  /** Writes to `out` the other model's entries where the score is above the threshold, the base's elsewhere. */
+  take(chunk: Chunk, threshold: number, out: Float32Array): void {
+    const [left, right] = this.sides(chunk);
+    const [sign, mode] = [this.reading.score === "signed", this.mode];
+    this.portions(chunk, (from, length, factor) => {
+      const to = from + length;
+      if (mode === "mergekit") takeAsMergekit(left, right, out, from, to, factor, threshold);
+      else if (sign) takeSigned(left, right, out, from, to, threshold);
+      else takeLarge(left, right, out, from, to, factor, threshold);
+    });
+  }
+
+  /** `from` is an index into the chunk, `factor` the divergence of its row or 1. */
+  private portions(chunk: Chunk, visit: (from: number, length: number, factor: number) => void): void {
     const [left, right] = this.sides(chunk);
     const isRows = this.reading.score === "rows";
     const step = isRows ? this.width : left.length;
     for (let start = 0; start < left.length; start += step) {
       const factor = isRows ? this.rowFactor(chunk.at + start, left, right, start) : 1;
-      for (let from = start; from < start + step; from += BLOCK) {
-        const length = Math.min(BLOCK, start + step - from);
-        this.fill(left, right, from, length, factor);
-        visit(this.scores, from, length);
-      }
+      for (let from = start; from < start + step; from += BLOCK)
+        visit(from, Math.min(BLOCK, start + step - from), factor);
     }
   }
 
@@ -90,9 +108,53 @@ export class FusionScores {
   private rowFactor(at: number, left: Float32Array, right: Float32Array, from: number): number {
     const row = at / this.width;
     if (row === this.known) {
-      this.rows[row] = this.divergence(right, left, from, from + this.width);
+      const divergence = this.mode === "mergekit" ? mergekitDivergence : stableDivergence;
+      this.rows[row] = divergence(right, left, from, from + this.width);
       this.known++;
     }
     return this.rows[row];
+  }
+}
+
+/** The strict gate of the paper, here and in the next one. */
+function takeLarge(
+  left: Float32Array,
+  right: Float32Array,
+  out: Float32Array,
+  from: number,
+  to: number,
+  factor: number,
+  threshold: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const score = Math.fround(factor * Math.abs(Math.fround(right[i] - left[i])));
+    out[i] = score > threshold ? right[i] : left[i];
+  }
+}
+
+function takeSigned(
+  left: Float32Array,
+  right: Float32Array,
+  out: Float32Array,
+  from: number,
+  to: number,
+  threshold: number,
+): void {
+  for (let i = from; i < to; i++) out[i] = Math.fround(left[i] - right[i]) > threshold ? right[i] : left[i];
+}
+
+/** Scores at the threshold count, and what is taken is rounded on the way. */
+function takeAsMergekit(
+  left: Float32Array,
+  right: Float32Array,
+  out: Float32Array,
+  from: number,
+  to: number,
+  factor: number,
+  threshold: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const step = Math.fround(right[i] - left[i]);
+    out[i] = Math.fround(factor * Math.abs(step)) >= threshold ? left[i] + step : left[i];
   }
 }
