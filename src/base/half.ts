@@ -66,7 +66,7 @@ export function decodeHalf(
 }
 
 /** Converts whole arrays; lengths must agree. */
-export function encodeHalf(values: ArrayLike<number>, kind: "f16" | "bf16"): Uint16Array {
+export function encodeHalf(values: ArrayLike<number>, kind: "f16" | "bf16"): Uint16Array<ArrayBuffer> {
   const out = new Uint16Array(values.length);
   if (kind === "f16" || !(values instanceof Float32Array)) {
     const convert = kind === "f16" ? f32ToF16 : f32ToBf16;

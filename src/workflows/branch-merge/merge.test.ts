@@ -7,6 +7,7 @@ import { type InputFolder, memoryFolder, type OutputFolder } from "../../formats
 import { encodeSafetensors } from "../../formats/safetensors";
 import { toFloat32 } from "../../formats/tensor-data";
 import { findMethod } from "./engine/methods/index";
+import { openAdapter } from "./engine/model/adapter";
 import { type Model, openModel } from "./engine/model/open";
 import { readTokenizer } from "./engine/model/tokenizer";
 import type { Surroundings } from "./engine/plan/stages";
@@ -17,6 +18,7 @@ import type { MergeRequest } from "./protocol";
 
 const around = (folders: Record<string, InputFolder> = {}): Surroundings => ({
   openModel: (path) => openModel(folders[path] ?? goldenFolder(path)),
+  openAdapter: (path) => openAdapter(folders[path]),
   method: findMethod,
 });
 

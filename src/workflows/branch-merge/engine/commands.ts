@@ -4,6 +4,7 @@ import { type Command, type CommandHost, defineCommand } from "../../define";
 import { type MergeParams, type MergeRequest, params, settingsOf } from "../protocol";
 import { languageCommands } from "./language/commands";
 import { findMethod } from "./methods/index";
+import { openAdapter } from "./model/adapter";
 import { openModel } from "./model/open";
 import type { Surroundings } from "./plan/stages";
 import { merge, preflight } from "./session";
@@ -19,11 +20,14 @@ async function readRequest(file: string, values: MergeParams, host: CommandHost)
   return { text: recipe, file, settings: settingsOf(values) };
 }
 
-const around = (host: CommandHost, root: string): Surroundings => ({
-  openModel: async (path) =>
-    openModel(await host.folder(root && !path.startsWith("/") ? `${root}/${path}` : path)),
-  method: findMethod,
-});
+function around(host: CommandHost, root: string): Surroundings {
+  const folder = (path: string) => host.folder(root && !path.startsWith("/") ? `${root}/${path}` : path);
+  return {
+    openModel: async (path) => openModel(await folder(path)),
+    openAdapter: async (path) => openAdapter(await folder(path)),
+    method: findMethod,
+  };
+}
 
 export const commands: Readonly<Record<string, Command>> = {
   preflight: defineCommand({

@@ -33,7 +33,17 @@ export function mergeService(files: PrivateFiles): MergeService {
     const known = [...models.keys()].filter((one) => one !== MERGED).join(", ");
     throw new TesseraError("model", `There is no model “${name}” on the page; there are ${known || "none"}`);
   };
-  const around: Surroundings = { openModel: async (path) => find(path), method: findMethod };
+  const around: Surroundings = {
+    openModel: async (path) => find(path),
+    openAdapter: (path) =>
+      Promise.reject(
+        new TesseraError(
+          "adapter",
+          `Adapters are added by the command line; the page does not read them yet: ${path}`,
+        ),
+      ),
+    method: findMethod,
+  };
   return {
     methods: async () => METHODS.map(infoOf),
     async open({ name, source }) {

@@ -5,6 +5,7 @@ import { memoryFolder } from "../../../../formats/folder";
 import { smallFiles } from "../merge/finish";
 import { tensorBytes } from "../merge/layout";
 import type { MergeMethod } from "../methods/method";
+import { type Adapter, withAdapter } from "../model/adapter";
 import { readConfig } from "../model/config";
 import { findLayers, isEmbedding, isHead } from "../model/names";
 import type { Model, ModelTensor } from "../model/open";
@@ -15,6 +16,8 @@ import { type Plan, type PlanOptions, planMerge, type UsedModel } from "./plan";
 export interface Surroundings {
   /** The model that a recipe names. @throws TesseraError when there is none or it cannot be opened. */
   openModel(path: string): Promise<Model>;
+  /** The adapter that a recipe names behind a plus sign. @throws TesseraError as `openModel` does. */
+  openAdapter(path: string): Promise<Adapter>;
   /** @throws TesseraError `recipe` when there is none of this name. */
   method(id: string): MergeMethod;
 }
@@ -32,20 +35,18 @@ export async function planStages(
 ): Promise<Plan[]> {
   const plans: Plan[] = [];
   const opened = new Map<string, Promise<Model>>();
+  const once = (text: string, open: () => Promise<Model>): Promise<Model> => {
+    const found = opened.get(text) ?? open();
+    opened.set(text, found);
+    return found;
+  };
   const model = (ref: ModelRef): Promise<Model> => {
     const stage = recipes.findIndex((recipe) => recipe.name === ref.path);
     if (stage >= 0) return planned(plans[stage], ref.path, () => result(stage));
-    if (ref.lora !== undefined)
-      throw new TesseraError(
-        "recipe",
-        `Adapters are not merged; merge it into its model first: ${ref.text}: ${ref.where}`,
-      );
-    let found = opened.get(ref.path);
-    if (!found) {
-      found = around.openModel(ref.path);
-      opened.set(ref.path, found);
-    }
-    return found;
+    const base = once(ref.path, () => around.openModel(ref.path));
+    const { lora } = ref;
+    if (lora === undefined) return base;
+    return once(ref.text, async () => withAdapter(await base, await around.openAdapter(lora)));
   };
   for (const recipe of recipes) {
     const method = methodOf(recipe, around);
