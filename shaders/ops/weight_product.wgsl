@@ -7,6 +7,7 @@ const WIDE: bool = true;
 const ROWS: u32 = 4u; // 1 or 4
 const LANES: u32 = 64u;
 const OUT: u32 = 4u * ROWS; // results of a tile
+const SHARED: u32 = 1024u; // OUT · LANES where lanes share a tile, else 1: such kernels keep nothing in common
 
 struct Params { first_group: u32, groups: u32, m: u32, n: u32, k4: u32, biased: u32, adds: u32 }
 
@@ -18,8 +19,8 @@ struct Params { first_group: u32, groups: u32, m: u32, n: u32, k4: u32, biased: 
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(0) @binding(6) var<uniform> p: Params;
 
-var<workgroup> parts: array<f32, select(1u, OUT * LANES, WIDE)>;
-var<workgroup> folded: array<f32, select(1u, LANES, WIDE)>;
+var<workgroup> parts: array<f32, SHARED>;
+var<workgroup> folded: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,

@@ -85,17 +85,19 @@ export const weightProductOp = defineOp<WeightProductAttrs>({
     const m = y.size / n;
     const tokens = m === 1 ? 1 : 4;
     const tiles = Math.ceil(n / 4) * Math.ceil(m / tokens);
-    const variant = (wide: boolean): Variant => ({
-      name: wide ? "group" : "thread",
-      kernel: kernel(source, {
-        constants: {
-          ...{ WIDE: wide ? 1 : 0, ROWS: tokens, LANES: wide ? GROUP_LANES : THREAD_LANES },
-        },
-        imports: weightImports(storage),
-      }),
-      groups: wide ? tiles : Math.ceil(tiles / THREAD_LANES),
-      uniforms: { m, n, k4: columns / 4, biased: bias ? 1 : 0, adds: residual ? 1 : 0 },
-    });
+    const variant = (wide: boolean): Variant => {
+      const lanes = wide ? GROUP_LANES : THREAD_LANES;
+      const shared = wide ? 4 * tokens * lanes : 1;
+      return {
+        name: wide ? "group" : "thread",
+        kernel: kernel(source, {
+          constants: { WIDE: wide ? 1 : 0, ROWS: tokens, LANES: lanes, SHARED: shared },
+          imports: weightImports(storage),
+        }),
+        groups: wide ? tiles : Math.ceil(tiles / lanes),
+        uniforms: { m, n, k4: columns / 4, biased: bias ? 1 : 0, adds: residual ? 1 : 0 },
+      };
+    };
     dispatch({
       variants: [variant(true), variant(false)],
       // What is absent is never read; x stands in its place.

@@ -32,11 +32,19 @@ async function load(folder: InputFolder, storage: StorageChoice) {
   return { model: makeLanguageModel(gpu, config, weights), weights };
 }
 
-/** Logits after a prompt at once, and after a step. */
-async function logitsOf(folder: InputFolder, storage: StorageChoice, words: readonly number[]) {
+/** Logits after a few words at once, after many, and after a step: three ways to a product. */
+async function logitsOf(name: string, folder: InputFolder, storage: StorageChoice, rowsAtOnce?: number) {
+  const { words } = await goldenLanguage(name);
   const { model, weights } = await load(folder, storage);
-  const decoder = makeDecoder(gpu, model, words.length);
-  const found = [await decoder.add(words.slice(0, -1)), await decoder.add(words.slice(-1))];
+  const ordinals = rowsAtOnce ? model.ordinals.window(0, [rowsAtOnce]) : model.ordinals;
+  const decoder = makeDecoder(gpu, { ...model, ordinals }, words.length);
+  const found: Float32Array[] = [];
+  for (const [from, to] of [
+    [0, 12],
+    [12, 60],
+    [60, 61],
+  ])
+    found.push(await decoder.add(words.slice(from, to)));
   decoder.dispose();
   return { found, weights };
 }
@@ -66,30 +74,30 @@ async function decodedFolder(name: string, storage: keyof typeof decoders): Prom
 }
 
 test.each([
-  ["llama", "f16"],
-  ["qwen2", "bf16"],
-  ["qwen3", "int8"],
-  ["llama-bias", "int8"],
-] as const)("%s in %s has the logits of its decoded weights", (name, storage) =>
-  scoped(gpu, async () => {
-    const { words, promptLength } = await goldenLanguage(name);
-    const prompt = words.slice(0, promptLength);
-    const packed = await logitsOf(await languageFolder(name), storage, prompt);
-    const decoded = await logitsOf(await decodedFolder(name, storage), "f32", prompt);
-    for (const [i, logits] of packed.found.entries()) {
-      const wanted = decoded.found[i];
-      const worst = logits.reduce((most, v, j) => Math.max(most, Math.abs(v - wanted[j])), 0);
-      expect(worst).toBeLessThan(1e-4);
-    }
-    const size = { f16: 2, bf16: 2, int8: 1 }[storage];
-    const matrices = [packed.weights.embedding, ...packed.weights.layers.map((l) => l.gateUp)].flat();
-    for (const { w, scale, rows } of matrices) {
-      const columns = 64;
-      expect(w.bytes).toBe(rows * columns * size);
-      expect(scale?.bytes).toBe(storage === "int8" ? rows * 4 : undefined);
-    }
-    expect(packed.weights.bytes).toBeLessThan(decoded.weights.bytes * (storage === "int8" ? 0.33 : 0.53));
-  }),
+  ["llama", "f16", undefined],
+  ["qwen2", "bf16", 50],
+  ["qwen3", "int8", undefined],
+  ["llama-bias", "int8", 50],
+] as const)(
+  "%s in %s has the logits of its decoded weights (%s rows decoded at once)",
+  (name, storage, rowsAtOnce) =>
+    scoped(gpu, async () => {
+      const packed = await logitsOf(name, await languageFolder(name), storage, rowsAtOnce);
+      const decoded = await logitsOf(name, await decodedFolder(name, storage), "f32");
+      for (const [i, logits] of packed.found.entries()) {
+        const wanted = decoded.found[i];
+        const worst = logits.reduce((most, v, j) => Math.max(most, Math.abs(v - wanted[j])), 0);
+        expect(worst).toBeLessThan(1e-4);
+      }
+      const size = { f16: 2, bf16: 2, int8: 1 }[storage];
+      const matrices = [packed.weights.embedding, ...packed.weights.layers.map((l) => l.gateUp)].flat();
+      for (const { w, scale, rows } of matrices) {
+        const columns = 64;
+        expect(w.bytes).toBe(rows * columns * size);
+        expect(scale?.bytes).toBe(storage === "int8" ? rows * 4 : undefined);
+      }
+      expect(packed.weights.bytes).toBeLessThan(decoded.weights.bytes * (storage === "int8" ? 0.33 : 0.53));
+    }),
 );
 
 test.each([
@@ -97,12 +105,10 @@ test.each([
   ["BF16", "bf16"],
 ] as const)("a file of %s stays as it is, and gives the same in f32", (dtype, storage) =>
   scoped(gpu, async () => {
-    const { words, promptLength } = await goldenLanguage("mistral");
-    const prompt = words.slice(0, promptLength);
     const folder = await languageFolder("mistral", { dtype });
-    const kept = await logitsOf(folder, "file", prompt);
+    const kept = await logitsOf("mistral", folder, "file");
     expect(kept.weights.storage).toBe(storage);
-    const decoded = await logitsOf(folder, "f32", prompt);
+    const decoded = await logitsOf("mistral", folder, "f32");
     for (const [i, logits] of kept.found.entries())
       for (const [j, value] of logits.entries())
         expect(Math.abs(value - decoded.found[i][j])).toBeLessThan(1e-4);
