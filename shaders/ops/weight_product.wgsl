@@ -7,6 +7,7 @@ const WIDE: bool = true;
 const ROWS: u32 = 4u; // 1 or 4
 const LANES: u32 = 64u;
 const OUT: u32 = 4u * ROWS; // results of a tile
+const PER: u32 = (LANES + OUT - 1u) / OUT; // lanes that add up one of them; never 0, which compilers refuse to divide by
 const SHARED: u32 = 1024u; // OUT · LANES where lanes share a tile, else 1: such kernels keep nothing in common
 
 struct Params { first_group: u32, groups: u32, m: u32, n: u32, k4: u32, biased: u32, adds: u32 }
@@ -50,7 +51,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
     fold(sums, lane);
     if (lane < OUT) {
       var sum = 0.0;
-      for (var i = 0u; i < LANES / OUT; i++) { sum += folded[lane * (LANES / OUT) + i]; }
+      for (var i = 0u; i < PER; i++) { sum += folded[lane * PER + i]; }
       write(m + lane / 4u, n + lane % 4u, sum);
     }
     return;
@@ -64,7 +65,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u,
   }
 }
 
-/// Adds up the lanes' sums until each result has LANES / OUT of them side by side in `folded`. Two barriers, where a tree
+/// Adds up the lanes' sums until each result has PER of them side by side in `folded`. Two barriers, where a tree
 /// would take six.
 fn fold(sums: mat4x4f, lane: u32) {
   keep(0u, sums[0], lane);
@@ -74,10 +75,9 @@ fn fold(sums: mat4x4f, lane: u32) {
     keep(3u, sums[3], lane);
   }
   workgroupBarrier();
-  let per = LANES / OUT;
-  let begin = lane / per * LANES + lane % per;
+  let begin = lane / PER * LANES + lane % PER;
   var sum = 0.0;
-  for (var i = 0u; i < OUT; i++) { sum += parts[begin + i * per]; }
+  for (var i = 0u; i < OUT; i++) { sum += parts[begin + i * PER]; }
   folded[lane] = sum;
   workgroupBarrier();
 }
