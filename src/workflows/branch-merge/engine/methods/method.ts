@@ -24,7 +24,10 @@ export interface TensorJob {
   values: readonly Readonly<Record<string, Value>>[];
   seed: number;
   mode: Mode;
-  /** Every chunk in order, from the start at each call. `rows`: chunks hold whole rows of the last dimension. */
+  /**
+   * Every chunk in order, from the start at each call. Its arrays hold until the next chunk is asked for. `rows`: chunks hold
+   * whole rows of the last dimension.
+   */
   chunks(options?: { rows?: boolean }): AsyncIterable<Chunk>;
 }
 
