@@ -9,9 +9,10 @@ import { encodeSafetensors } from "../../formats/safetensors";
 import { openGpu } from "../../gpu/gpu";
 import type { WeightStorage } from "../../ops/weights";
 import { scoped } from "../../tensor/scope";
+import { upload } from "../../tensor/tensor";
 import { readLanguageConfig } from "./engine/language/config";
 import { makeDecoder } from "./engine/language/decoder";
-import { makeLanguageModel } from "./engine/language/forward";
+import { causalAttention, hiddenStates, makeLanguageModel } from "./engine/language/forward";
 import { perplexity } from "./engine/language/perplexity";
 import { quantiseRows } from "./engine/language/quantise";
 import { loadWeights, type StorageChoice } from "./engine/language/weights";
@@ -130,4 +131,27 @@ test("8 bits change the loss of a text by less than half a percent, 16 bits by l
     expect(off("f16")).toBeLessThan(2e-4);
     expect(off("bf16")).toBeLessThan(2e-3);
     expect(off("int8")).toBeLessThan(5e-3);
+  }));
+
+test("a pass over many tokens leaves nothing behind but its result, and frees each layer's memory before the next", () =>
+  scoped(gpu, async () => {
+    const { words } = await goldenLanguage("qwen2");
+    const folder = await languageFolder("qwen2");
+    const layers = async (count: number): Promise<number> => {
+      const { model } = await load(folder, "int8");
+      const cut = { ...model, weights: { ...model.weights, layers: model.weights.layers.slice(0, count) } };
+      const tokens = upload(gpu, words, [words.length], "u32");
+      const positions = upload(gpu, [...words.keys()], [words.length, 1], "u32");
+      gpu.pool.trim();
+      const before = gpu.pool.stats();
+      const hidden = hiddenStates(cut, tokens, positions, causalAttention(cut));
+      const after = gpu.pool.stats();
+      expect(after.liveBuffers - before.liveBuffers).toBe(1);
+      hidden.free();
+      return after.allocatedBytes - before.allocatedBytes;
+    };
+    await gpu.queue.finish();
+    const one = await layers(1);
+    await gpu.queue.finish();
+    expect(await layers(2)).toBeLessThan(one * 1.2);
   }));

@@ -7,6 +7,7 @@ import { headNorm } from "../../../../ops/head-norm";
 import { rmsNorm } from "../../../../ops/rms-norm";
 import { rotary, turnWords } from "../../../../ops/rotary";
 import { sliceAxis } from "../../../../ops/slice";
+import { scopedSync } from "../../../../tensor/scope";
 import { type Tensor, upload } from "../../../../tensor/tensor";
 import type { LanguageConfig } from "./config";
 import { blockOrdinals, embed, product } from "./product";
@@ -41,15 +42,34 @@ export const causalAttention =
  * Words u32[T] at `positions` u32[T, 1] → what the head reads, f32[T, width]: after the last norm.
  */
 export function hiddenStates(model: LanguageModel, words: Tensor, positions: Tensor, attend: Attend): Tensor {
-  const { config, weights, ordinals } = model;
+  const { config, weights } = model;
+  const { gpu } = words;
   let x = embed(weights.embedding, words);
   for (const [i, layer] of weights.layers.entries()) {
-    const packed = packedHeads(model, layer, rmsNorm(x, layer.attentionNorm, config.eps), positions);
-    x = product(attend(packed, i), layer.out, ordinals, x);
-    const halves = product(rmsNorm(x, layer.mlpNorm, config.eps), layer.gateUp, ordinals);
-    x = product(gated(halves, "silu"), layer.down, ordinals, x);
+    // A scope for each layer: what it decodes and computes on its way must not add up over the layers.
+    const next = scopedSync(gpu, (keep) =>
+      keep(layerOutput(model, layer, x, positions, (p) => attend(p, i))),
+    );
+    x.free();
+    x = next;
   }
-  return rmsNorm(x, weights.norm, config.eps);
+  const hidden = scopedSync(gpu, (keep) => keep(rmsNorm(x, weights.norm, config.eps)));
+  x.free();
+  return hidden;
+}
+
+function layerOutput(
+  model: LanguageModel,
+  layer: LayerWeights,
+  x: Tensor,
+  positions: Tensor,
+  attend: (packed: Tensor) => Tensor,
+): Tensor {
+  const { config, ordinals } = model;
+  const packed = packedHeads(model, layer, rmsNorm(x, layer.attentionNorm, config.eps), positions);
+  const y = product(attend(packed), layer.out, ordinals, x);
+  const halves = product(rmsNorm(y, layer.mlpNorm, config.eps), layer.gateUp, ordinals);
+  return product(gated(halves, "silu"), layer.down, ordinals, y);
 }
 
 /** Logits f32[T, vocabulary]. */

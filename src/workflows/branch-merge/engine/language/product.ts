@@ -6,6 +6,7 @@ import { concat } from "../../../../ops/concat";
 import { matmul } from "../../../../ops/matmul";
 import { weightProduct } from "../../../../ops/weight-product";
 import { weightRows } from "../../../../ops/weight-rows";
+import { scopedSync } from "../../../../tensor/scope";
 import { type Tensor, upload } from "../../../../tensor/tensor";
 import type { LanguageWeights, Matrix, MatrixPart } from "./weights";
 
@@ -45,12 +46,21 @@ function partProduct(x: Tensor, part: MatrixPart, ordinals: Tensor, residual?: T
   const tokens = x.shape[0];
   if (tokens > 1 && w.dtype === "f32") return matmul(x, w, { transposeB: true, bias, residual });
   if (tokens < MANY_TOKENS) return weightProduct(x, part, { bias, residual });
+  return scopedSync(x.gpu, (keep) => keep(decodedProduct(x, part, ordinals, residual)));
+}
+
+/** In a scope of its own: decoded rows are several times as large as what they were decoded from. */
+function decodedProduct(x: Tensor, part: MatrixPart, ordinals: Tensor, residual?: Tensor): Tensor {
+  const { bias } = part;
   const step = Math.min(part.rows, ordinals.shape[0]);
   const decoded = (from: number): Tensor =>
     weightRows(part, ordinals.window(0, [Math.min(step, part.rows - from)]), -from);
   if (step === part.rows) return matmul(x, decoded(0), { transposeB: true, bias, residual });
   const blocks: Tensor[] = [];
-  for (let from = 0; from < part.rows; from += step)
-    blocks.push(matmul(x, decoded(from), { transposeB: true }));
+  for (let from = 0; from < part.rows; from += step) {
+    const rows = decoded(from);
+    blocks.push(matmul(x, rows, { transposeB: true }));
+    rows.free();
+  }
   return [bias, residual].reduce((sum: Tensor, more) => (more ? add(sum, more) : sum), concat(blocks, -1));
 }
