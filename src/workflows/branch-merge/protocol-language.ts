@@ -79,7 +79,7 @@ export interface Generated {
   reason: "end" | "stop" | "length" | "context";
   promptTokens: number;
   newTokens: number;
-  /** Tokens of the prompt a second, and of the text; the second step, which is recorded, counts in neither. */
+  /** Tokens a second: of the prompt, kernels compiled meanwhile; of the text after its first two steps, which compile and record. */
   promptRate: number;
   rate: number | null;
   /** Keys and values on the device. */
