@@ -119,7 +119,7 @@ describe("a set that was broken off and gone on with", () => {
     expect(Math.max(...[...stress.data].map(Number))).toBeGreaterThan(100);
   });
 
-  test("gives the same hash again, and makes a damaged or missing file again", async () => {
+  test("gives the same hash again, and makes a cut or missing file again", async () => {
     const before = file(slots[22].file);
     folder.files.set(slots[22].file, before.subarray(0, 100));
     folder.files.delete(slots[3].file);

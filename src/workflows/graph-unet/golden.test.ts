@@ -1,4 +1,5 @@
 // The solver against values made without it: laws by automatic differentiation in PyTorch, pressed plates by SciPy.
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CLEARANCE, plateProblem, STEP, YOUNG } from "./engine/data/plate";
@@ -31,7 +32,13 @@ interface Golden {
   }[];
 }
 
-const golden = JSON.parse(readFileSync(new URL("golden/fem.json", import.meta.url), "utf8")) as Golden;
+const file = (name: string): string => readFileSync(new URL(`golden/${name}`, import.meta.url), "utf8");
+const golden = JSON.parse(file("fem.json")) as Golden;
+
+test("the file is the one its manifest names", () => {
+  const { sha256 } = JSON.parse(file("manifest.json")) as { sha256: Record<string, string> };
+  expect(createHash("sha256").update(file("fem.json")).digest("hex")).toBe(sha256["fem.json"]);
+});
 
 const worst = (got: Float64Array, expected: readonly number[]): number =>
   largest(got.map((value, i) => value - expected[i])) / largest(Float64Array.from(expected));

@@ -70,14 +70,18 @@ export const patchTest: Rung = {
     }),
 };
 
-/** A body with a random deformation under the corner of a box, close enough for the barrier to act. */
+/** A body with a random deformation under a box, its corner and an edge so close that the barrier acts on both. */
 function pressedState(material: Material): { problem: Problem; x: Float64Array; direction: Float64Array } {
   const mesh = irregularMesh(4);
-  const contact = new Contact(mesh, box(0.5, 0.3, 0.6, 0.02), { range: 0.1, stiffness: 3 });
-  contact.position = [0.4, 1.28];
+  const contact = new Contact(mesh, box(0.5, 0.3, 0.3, 0.02), { range: 0.12, stiffness: 3 });
   const problem = new Problem(new Body(mesh, material), contact);
   const random = new Random(3);
   const x = mapped(mesh.positions, AFFINE, [-0.1, 0.05]).map((v) => v + 0.02 * (2 * random.uniform() - 1));
+  let y = 1.5;
+  do {
+    y -= 0.01;
+    contact.position = [0.75, y];
+  } while (contact.leastGap(x) > 0.04);
   const direction = new Float64Array(x.length).map(() => random.normal());
   problem.loads.set(direction.map((v) => 0.01 * v));
   return { problem, x, direction };
