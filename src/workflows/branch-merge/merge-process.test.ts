@@ -13,8 +13,8 @@ const LAYERS = 80;
 const PARTS = 4;
 /** Of one tensor: 32 MiB. A model has 10 GiB, a layer of it 128 MiB. */
 const SHAPE = [2048, 4096];
-/** Node with the product's modules takes about 150 MB. */
-const CEILING_MB = 350;
+/** Bytes of the layers that the merge reads. Holding them, let alone the models, would show in the process's memory. */
+const READ = 2 * PARTS * 2 ** 25;
 
 let root = "";
 beforeAll(async () => {
@@ -85,15 +85,17 @@ test("a killed merge goes on, and one layer of 10 GiB models takes little memory
 }, async () => {
   const file = join(root, "recipe.yaml");
   await writeFile(file, recipe);
-  const planned = JSON.parse((await job("preflight", file, "--chunk", "4").ended).out) as Preflight;
-  expect(planned).toMatchObject({ faults: [], bytesToRead: 2 * 2 ** 27, bytesToWrite: 2 ** 26 });
+  const before = await job("preflight", file, "--chunk", "4").ended;
+  const planned = JSON.parse(before.out) as Preflight;
+  expect(planned).toMatchObject({ faults: [], bytesToRead: READ, bytesToWrite: 2 ** 26 });
   expect(planned.models[0].bytes).toBe(10 * 2 ** 30);
 
   const [whole, broken] = [join(root, "whole"), join(root, "broken")];
   const run = (out: string) => job("merge", file, out, "--chunk", "4", "--shard", "40");
   const { peakMb } = await run(whole).ended;
-  if (process.platform === "linux") expect(peakMb).toBeGreaterThan(50);
-  expect(peakMb).toBeLessThan(CEILING_MB);
+  // The preflight's process has the same modules and reads headers only.
+  if (process.platform === "linux") expect(before.peakMb).toBeGreaterThan(50);
+  expect(peakMb - before.peakMb).toBeLessThan(READ / 1e6);
 
   const { child, ended } = run(broken);
   let finished = 0;
@@ -113,7 +115,7 @@ test("a killed merge goes on, and one layer of 10 GiB models takes little memory
   const { resumed, tensors, rates } = JSON.parse((await run(broken).ended).out) as MergeResult;
   expect(resumed).toBeGreaterThanOrEqual(finished);
   expect(tensors).toBe(PARTS);
-  expect(rates.bytesRead).toBe(((PARTS - resumed) * 2 * 2 ** 27) / PARTS);
+  expect(rates.bytesRead).toBe(((PARTS - resumed) * READ) / PARTS);
   expect((await readdir(broken)).sort()).toEqual((await readdir(whole)).sort());
   for (const name of await readdir(whole))
     expect(await hash(join(broken, name)), name).toBe(await hash(join(whole, name)));
