@@ -98,6 +98,8 @@ export default function CommandPalette(props: Props): ReactNode {
       highlightQuery
       scrollable
       maxHeight={420}
+      // The list outgrows its box: who moves by Tab must be able to scroll it.
+      scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}
       overlayProps={{ blur: 0, backgroundOpacity: 0.4 }}
       attributes={{ content: { "aria-label": "Search" } }}
       classNames={{ action: classes.action, search: classes.search }}
