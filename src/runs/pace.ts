@@ -17,6 +17,8 @@ export interface PaceOptions {
 export interface Pace {
   /** Somebody wants a state after the step that is running, because what comes next may never run. */
   ask(): void;
+  /** Whether somebody waits for a state. */
+  readonly isAsked: boolean;
   /** Whether a state is due, `steps` being all that were done. */
   isDue(steps: number): boolean;
   /** A state was handed out, and the run stood still for `ms`. */
@@ -31,6 +33,9 @@ export function createPace({ everyMs, everySteps, now = () => performance.now() 
   return {
     ask() {
       isAsked = true;
+    },
+    get isAsked() {
+      return isAsked;
     },
     isDue: (steps) =>
       isAsked ||

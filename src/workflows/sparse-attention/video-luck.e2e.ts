@@ -20,11 +20,20 @@ async function undisturbed(app: App): Promise<string[]> {
   return losses;
 }
 
-/** Trains anew until a state is stored, asked for as a browser does that is about to freeze the page. */
+async function pause(app: App): Promise<void> {
+  await button(app, "Pause").click();
+  await button(app, "Resume").waitFor();
+}
+
+/**
+ * Trains anew until a state is stored, asked for as a browser does that is about to freeze the page. It is paused then: what
+ * comes next cannot come after the last step.
+ */
 async function trainUntilStored(app: App): Promise<void> {
   await button(app, "Train").click();
   await stepsDone(app).first().waitFor();
   await app.page.evaluate(() => document.dispatchEvent(new Event("freeze")));
+  await pause(app);
   await stored(app);
 }
 
@@ -90,7 +99,10 @@ test("the GPU process crashes in mid-training: it goes on by itself, to the loss
   await trainUntilStored(app);
   const cdp = await app.browser.newBrowserCDPSession();
   await cdp.send("Browser.crashGpuProcess");
-  await app.page.getByText(/^The GPU was lost at step \d+; going on from step \d+$/).waitFor();
+  await button(app, "Resume").click();
+  await app.page
+    .getByText(/^The GPU was lost at step \d+; (going|the training went) on from step \d+$/)
+    .waitFor();
   await app.idle();
   expect(await runWords(app)).toMatch(DONE);
   expect(await savedLosses(app)).toEqual(losses);
@@ -106,10 +118,12 @@ test("two tabs offer the same interrupted training: the first to go on has it, t
   const offer = (tab: App) => tab.page.getByRole("button", { name: /^Go on from step \d+$/ });
   await offer(second).waitFor();
   await offer(app).click();
-  await stepsDone(app).first().waitFor();
+  // Held, so that it cannot be done before the other tab asks.
+  await pause(app);
   await offer(second).click();
   await second.idle();
   await second.page.getByText(/^This run is going on in another tab or program/).waitFor();
+  await button(app, "Resume").click();
   await app.idle();
   expect(await runWords(app)).toMatch(DONE);
 });

@@ -183,7 +183,7 @@ test("a stopped training keeps the weights of its last step, and goes on to the 
   expect(on.weights.id).toBe(whole.weights.id);
 });
 
-test("asked for, the state comes after the step that runs, and the training goes on to the same weights", async () => {
+test("asked for, the state comes before the next step begins, and the training goes on to the same weights", async () => {
   const long = { ...settings, trainSteps: 6 };
   const whole = await session.train({ settings: long, state: null }, contextOf().context);
   const asking = contextOf((event) => {
@@ -193,7 +193,7 @@ test("asked for, the state comes after the step that runs, and the training goes
   expect(trained.weights.id).toBe(whole.weights.id);
   const names = asking.events.filter((e) => e.name === "state" || e.name === "metrics");
   expect(names.map((e) => (e.name === "state" ? `state ${e.data.steps}` : `step ${e.data[0].step}`))).toEqual(
-    [...["step 1", "step 2", "step 3", "state 3", "step 4", "step 5", "step 6", "state 6"]],
+    [...["step 1", "step 2", "state 2", "step 3", "step 4", "step 5", "step 6", "state 6"]],
   );
   const [{ bytes }] = of(asking.events, "state");
   const on = await session.train({ settings: long, state: new Blob([bytes]) }, contextOf().context);
@@ -215,12 +215,12 @@ test("the learning rate can be changed on the way, a state remembers it, and wha
   const rates = lines(changed.events).map((m) => m.learningRate);
   expect(rates).toEqual(usual.map((rate, i) => Math.fround((i < 2 ? 1 : 0.5) * rate)));
   const [{ steps, bytes }] = of(changed.events, "state");
-  expect(steps).toBe(4);
+  expect(steps).toBe(3);
   const on = contextOf();
   expect((await session.train({ settings: long, state: new Blob([bytes]) }, on.context)).weights).toEqual(
     trained.weights,
   );
-  expect(lines(on.events).map((m) => m.learningRate)).toEqual(rates.slice(4));
+  expect(lines(on.events).map((m) => m.learningRate)).toEqual(rates.slice(3));
   await expect(session.setRate({ factor: 0 }, on.context)).rejects.toMatchObject({ code: "params" });
 
   const [cost] = of(changed.events, "cost");

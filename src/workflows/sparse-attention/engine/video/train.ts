@@ -232,6 +232,12 @@ export async function train(
     };
     try {
       while (trainer.steps < settings.steps) {
+        // Asked for while the last step was told: a pause at the gate below must not keep it waiting.
+        if (checkpoint?.pace.isAsked && trainer.steps > resumedAt) {
+          await tell();
+          await save();
+          timeFromHere();
+        }
         const from = performance.now();
         await context.gate();
         since.at += performance.now() - from; // a pause is no part of the pace
